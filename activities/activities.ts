@@ -1,0 +1,126 @@
+import type { Digest, FleetId, HostId, StepId, UpgradeId } from '../model/ids.ts';
+import type { HostOutcome } from '../model/host.ts';
+import type { PlannedHost } from '../model/plan.ts';
+import type { Policy } from '../model/policy.ts';
+import type { ReleaseRef } from '../model/release.ts';
+import type { Finding } from '../model/upgrade.ts';
+
+/** The steps of an upgrade that touch the world. Each is idempotent: at least once, and perhaps twice at the same time. */
+export interface Activities {
+  /** Fences earlier runs off: from now on agents and the bus obey this run only. The same run gets the same epoch again. */
+  claimEpoch(
+    input: RunInput & { readonly run: string; readonly startedAt: number },
+  ): Promise<{ readonly epoch: number }>;
+  /** Reads every host, reports all findings at once, and lays the plan on the bus. Touches no host. */
+  preflight(input: PreflightInput): Promise<PreflightResult>;
+  /** A page of at most MAX_WAVE_HOSTS hosts of a wave. */
+  loadWave(input: PlanPage): Promise<{ readonly hosts: readonly PlannedHost[]; readonly total: number }>;
+  /** Release, images and agent are on the host and the agent is alive. */
+  downloadRelease(input: DownloadInput): Promise<DownloadResult>;
+  /** Orders one host and waits for its report, heartbeating what the agent says. */
+  orderHost(input: OrderInput): Promise<HostOutcome>;
+  /** Writes every order with start: baton, the chain, and hands the baton to the first host. */
+  startChain(input: ChainInput): Promise<void>;
+  /** Waits until the chain is through, or its baton stays with a host that failed, was lost, or is on hold. */
+  followChain(input: ChainInput): Promise<ChainEnd>;
+  /** How the hosts of a chain's page ended, by their own reports. */
+  readOutcomes(input: ChainPage): Promise<readonly HostOutcome[]>;
+  /** Withdraws the orders of a chain that wait for the baton. */
+  standDown(input: ChainInput & { readonly reason: string }): Promise<void>;
+  /** Sets or lifts the operator's pause on the chain. */
+  setHold(input: RunInput & { readonly epoch: number; readonly hold: boolean; readonly reason: string }): Promise<void>;
+  /** Looks whether what failed on one host would fail on another that was not touched: environment or release. */
+  probeHost(input: ProbeInput): Promise<{ readonly ok: boolean; readonly evidence: string }>;
+  /** Measures every host once more: those of a page that are not on the release. */
+  verifyFleet(input: RunInput & { readonly release: ReleaseRef; readonly planDigest: Digest }): Promise<VerifyResult>;
+}
+
+type RunInput = { readonly fleet: FleetId; readonly upgrade: UpgradeId };
+
+export type PreflightInput = RunInput & {
+  readonly reference: string;
+  readonly digest: Digest;
+  readonly policy: Policy;
+};
+
+export type PreflightResult = {
+  readonly release: ReleaseRef;
+  readonly planDigest: Digest;
+  /** Names and sizes only; the hosts are on the bus. */
+  readonly waves: readonly {
+    readonly name: string;
+    readonly hosts: number;
+    readonly maxUnavailable: number;
+    readonly start: 'now' | 'baton';
+    readonly gatekeeper: boolean;
+  }[];
+  readonly alreadyThere: number;
+  readonly downloadBytes: number;
+  readonly hostDeadlineMs: number;
+  /** All of them, at most MAX_FINDINGS. */
+  readonly findings: readonly Finding[];
+};
+
+/** `wave` null: the hosts that are there already. */
+export type PlanPage = RunInput & {
+  readonly planDigest: Digest;
+  readonly wave: string | null;
+  readonly offset: number;
+};
+
+export type DownloadInput = RunInput & {
+  readonly host: HostId;
+  readonly release: ReleaseRef;
+  readonly byteLimit: number;
+  readonly diskFloorBytes: number;
+  readonly deadlineMs: number;
+};
+
+/** environment: the registry, the engine, the disk; the release itself is not to blame, try again. */
+export type DownloadResult =
+  | { readonly outcome: 'staged'; readonly bytes: number }
+  | { readonly outcome: 'failed'; readonly kind: 'environment' | 'release'; readonly message: string };
+
+export type OrderInput = RunInput & {
+  readonly host: HostId;
+  readonly release: ReleaseRef;
+  readonly from: string | null;
+  readonly action: 'install' | 'revert';
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly deadlineMs: number;
+  readonly silenceMs: number;
+};
+
+export type ChainInput = RunInput & {
+  readonly release: ReleaseRef;
+  readonly planDigest: Digest;
+  readonly wave: string;
+  /** The chain's first host, as a place in the wave: a chain that failed goes on behind the host that kept the baton. */
+  readonly offset: number;
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly deadlineMs: number;
+  readonly silenceMs: number;
+};
+
+/** `position`: place in the wave of the host that has the baton; `through`: one past the last. */
+export type ChainEnd =
+  | { readonly end: 'through'; readonly position: number }
+  | { readonly end: 'stopped'; readonly position: number; readonly outcome: HostOutcome }
+  | { readonly end: 'held'; readonly position: number };
+
+export type ChainPage = ChainInput & { readonly limit: number };
+
+export type ProbeInput = RunInput & {
+  readonly host: HostId;
+  readonly release: ReleaseRef;
+  readonly step: StepId | null;
+  readonly epoch: number;
+  readonly sequence: number;
+};
+
+export type VerifyResult = { readonly measured: number; readonly elsewhere: readonly Finding[] };
+
+/** Findings that one answer carries: 10 kB of an activity's 16. The last says how many more there are. */
+export const MAX_FINDINGS = 50;

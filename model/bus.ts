@@ -1,0 +1,132 @@
+import type { AgentPhase } from './agent-phase.ts';
+import type { Digest, FleetId, HostId, StepId, UpgradeId } from './ids.ts';
+import type { ReleaseRef } from './release.ts';
+
+/** Version field of every value on the bus. */
+export const BUS_VERSION = 1;
+
+/** What the worker asks of one host. A level, not an edge: reading it twice is reading it once. */
+export type Order = {
+  readonly v: 1;
+  readonly upgrade: UpgradeId;
+  readonly hop: number;
+  /** Fencing number of the workflow run that gives the order; an agent refuses an (epoch, sequence) below the highest it saw. */
+  readonly epoch: number;
+  /** Rises with every order of one run; the same sequence is the same order, however often it is read. */
+  readonly sequence: number;
+  /** install: apply the release · revert: undo what the upgrade did · stand-down: drop an order that waits for the baton · probe: say whether a step could work here, change nothing */
+  readonly action: 'install' | 'revert' | 'stand-down' | 'probe';
+  readonly release: ReleaseRef;
+  /** probe: the step to look at. */
+  readonly step: StepId | null;
+  readonly start: 'now' | 'baton';
+  /** Upper bound on the agent's time for this order, counted from its start; ms. The release's own deadline applies if shorter. */
+  readonly deadlineMs: number;
+};
+
+/** What a host's agent last said of its order; only that agent writes it. */
+export type Report = {
+  readonly v: 1;
+  readonly upgrade: UpgradeId;
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly action: Order['action'];
+  readonly phase: AgentPhase;
+  /** Set when the order was not obeyed: why, for people. */
+  readonly refused: string | null;
+  readonly step: {
+    readonly id: StepId;
+    readonly index: number;
+    readonly count: number;
+    readonly attempt: number;
+  } | null;
+  readonly error: ReportError | null;
+  readonly bootId: string;
+  readonly agent: string;
+  /** The release that the host is on: verified when installed, carried since. */
+  readonly installed: InstalledRelease | null;
+  /** What verify measured: `package:sample-daemon` → `2.0.0`, `file:/etc/x` → sha256 …; at most 64 entries. */
+  readonly measured: Readonly<Record<string, string>>;
+  readonly probe: { readonly ok: boolean; readonly evidence: string } | null;
+  /** When the agent started on the order, when it settled; ms since the epoch by the host's clock. */
+  readonly startedAt: number;
+  readonly finishedAt: number | null;
+  readonly changedAt: number;
+};
+
+export type ReportError = {
+  readonly step: StepId | null;
+  readonly kind: 'failed' | 'unhealthy' | 'deadline';
+  readonly message: string;
+};
+
+export type InstalledRelease = { readonly name: string; readonly version: string; readonly digest: Digest };
+
+/** Lease-bound sign of life; a hint, never a permission. */
+export type Alive = {
+  readonly v: 1;
+  readonly agent: string;
+  readonly bootId: string;
+  readonly phase: AgentPhase;
+  readonly epoch: number;
+  readonly facts: HostFacts;
+};
+
+/** What can be known of a host before it is touched; by its agent, or by a preflight container where none is yet. */
+export type HostFacts = {
+  /** Free and whole size of the disk that holds refit's folder; bytes. */
+  readonly diskFreeBytes: number;
+  readonly diskTotalBytes: number;
+  readonly kernel: string;
+  readonly architecture: string;
+  /** The host's clock when the facts were read; ms since the epoch. */
+  readonly clockMs: number;
+  readonly installed: InstalledRelease | null;
+  readonly agent: string | null;
+  readonly phase: AgentPhase;
+  /** Debian packages installed by name, only those the release asked about: version, and whether refit holds the package's file for the way back. */
+  readonly packages: Readonly<Record<string, { readonly version: string; readonly restorable: boolean }>>;
+};
+
+export type Epoch = { readonly v: 1; readonly epoch: number; readonly run: string; readonly startedAt: number };
+export type Chain = {
+  readonly v: 1;
+  readonly upgrade: UpgradeId;
+  readonly epoch: number;
+  readonly hosts: readonly HostId[];
+};
+/** Whose turn it is; `holder` null: the chain is through. */
+export type Baton = {
+  readonly v: 1;
+  readonly epoch: number;
+  readonly position: number;
+  readonly holder: HostId | null;
+};
+/** An operator's pause: nobody takes the baton while it is there. */
+export type Hold = { readonly v: 1; readonly epoch: number; readonly reason: string; readonly since: number };
+
+/** Orders are totally ordered by (epoch, sequence). Negative: a before b. */
+export function compareOrders(a: Pick<Order, 'epoch' | 'sequence'>, b: Pick<Order, 'epoch' | 'sequence'>): number {
+  return a.epoch - b.epoch || a.sequence - b.sequence;
+}
+
+export const isSameOrder = (a: Pick<Order, 'epoch' | 'sequence'>, b: Pick<Order, 'epoch' | 'sequence'>): boolean =>
+  compareOrders(a, b) === 0;
+
+/** Every key of one fleet. */
+export const busKeys = (fleet: FleetId) =>
+  ({
+    root: `/refit/v1/${fleet}/`,
+    epoch: `/refit/v1/${fleet}/epoch`,
+    hosts: `/refit/v1/${fleet}/hosts/`,
+    host: (host: HostId) => `/refit/v1/${fleet}/hosts/${host}/`,
+    order: (host: HostId) => `/refit/v1/${fleet}/hosts/${host}/order`,
+    report: (host: HostId) => `/refit/v1/${fleet}/hosts/${host}/report`,
+    alive: (host: HostId) => `/refit/v1/${fleet}/hosts/${host}/alive`,
+    upgrade: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/`,
+    chain: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/chain`,
+    baton: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/baton`,
+    hold: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/hold`,
+    plan: (upgrade: UpgradeId, page: number) =>
+      `/refit/v1/${fleet}/upgrades/${upgrade}/plan/${String(page).padStart(6, '0')}`,
+  }) as const;

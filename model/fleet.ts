@@ -1,0 +1,31 @@
+import type { FleetId, HostId } from './ids.ts';
+
+/** All hosts of one platform, as the fleet file names them. Paths are absolute once loaded. */
+export type Fleet = {
+  readonly fleet: FleetId;
+  readonly hosts: readonly FleetHost[];
+  readonly etcd: {
+    /** As the worker reaches them. */
+    readonly endpoints: readonly string[];
+    /** As the hosts reach them. */
+    readonly hostEndpoints: readonly string[];
+    readonly tls: TlsFiles | null;
+    /** Paths on the hosts. */
+    readonly hostTls: TlsFiles | null;
+  };
+  /** Where the worker reaches a registry, by the name that images carry; absent: https at that name. */
+  readonly registries: Readonly<Record<string, RegistryAccess>>;
+  readonly temporal: { readonly address: string; readonly namespace: string; readonly ui: string | null } | null;
+};
+
+export type FleetHost = {
+  readonly name: HostId;
+  readonly engine: EngineAccess;
+  readonly labels: Readonly<Record<string, string>>;
+};
+
+/** `unix:///path`, `tcp://host:port` (with TLS files) or `ssh://user@host`. */
+export type EngineAccess = { readonly endpoint: string; readonly tls: TlsFiles | null };
+export type TlsFiles = { readonly caFile: string; readonly certFile: string; readonly keyFile: string };
+/** `credentialsFile`: JSON `{ "username": …, "password": … }`, read when used, never copied. */
+export type RegistryAccess = { readonly endpoint: string; readonly credentialsFile: string | null };

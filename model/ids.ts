@@ -1,0 +1,37 @@
+/** Ids are branded strings and come only from their parsers here, so that a host is never taken for a fleet. */
+type Brand<Name extends string> = string & { readonly __brand: Name };
+
+export type HostId = Brand<'HostId'>;
+export type FleetId = Brand<'FleetId'>;
+export type UpgradeId = Brand<'UpgradeId'>;
+export type StepId = Brand<'StepId'>;
+/** `sha256:` and 64 hexadecimal digits. */
+export type Digest = Brand<'Digest'>;
+
+/** Longest name: a DNS label, because host names end up in container names and etcd keys. */
+const MAX_NAME_LENGTH = 63;
+const NAME = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
+
+export const parseHostId = (text: string): HostId => parseName(text, 'host') as HostId;
+export const parseFleetId = (text: string): FleetId => parseName(text, 'fleet') as FleetId;
+export const parseUpgradeId = (text: string): UpgradeId => parseName(text, 'upgrade') as UpgradeId;
+export const parseStepId = (text: string): StepId => parseName(text, 'step') as StepId;
+
+/** Throws a RangeError that quotes the text when it is no sha256 digest. */
+export function parseDigest(text: string): Digest {
+  if (!DIGEST.test(text)) throw new RangeError(`expected a digest such as sha256:<64 hex digits>, got "${text}"`);
+  return text as Digest;
+}
+
+export const isName = (text: string): boolean => text.length <= MAX_NAME_LENGTH && NAME.test(text);
+
+/** The digest's hexadecimal part, for file names. */
+export const digestHex = (digest: Digest): string => digest.slice('sha256:'.length);
+
+function parseName(text: string, what: string): string {
+  if (isName(text)) return text;
+  throw new RangeError(
+    `expected a ${what} name of at most ${MAX_NAME_LENGTH} lower-case letters, digits, dots and dashes, got "${text}"`,
+  );
+}

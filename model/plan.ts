@@ -1,0 +1,99 @@
+import { assert } from './assert.ts';
+import type { FleetId, HostId, UpgradeId } from './ids.ts';
+import { countOf, type InstallStrategy, type Policy } from './policy.ts';
+import type { ReleaseRef, StepType } from './release.ts';
+
+/** The whole tree, made before anything runs. What runs is exactly it. */
+export type Plan = {
+  readonly upgrade: UpgradeId;
+  readonly fleet: FleetId;
+  readonly release: ReleaseRef;
+  readonly hops: readonly Hop[];
+};
+
+export type Hop = {
+  readonly to: string;
+  readonly steps: readonly { readonly id: string; readonly type: StepType }[];
+  /** Bytes to download per host, as the registry counts them (compressed). */
+  readonly downloadBytes: number;
+  /** Images that hosts pull besides the release. */
+  readonly images: readonly string[];
+  readonly waves: readonly Wave[];
+  /** Hosts that are on the release already: verified, not touched. */
+  readonly alreadyThere: readonly PlannedHost[];
+};
+
+export type Wave = {
+  readonly name: string;
+  /** How many of the wave's hosts may be out of service at once. */
+  readonly maxUnavailable: number;
+  /** baton: agents hand the turn on among themselves. */
+  readonly start: 'now' | 'baton';
+  readonly gatekeeper: boolean;
+  readonly hosts: readonly PlannedHost[];
+};
+
+export type PlannedHost = { readonly name: HostId; readonly from: string | null };
+
+/** Most hosts of one wave: its child workflow's history and payloads stay small; a larger wave is cut. */
+export const MAX_WAVE_HOSTS = 100;
+
+/**
+ * Cuts the fleet into waves. Pure: the same input gives the same waves.
+ *
+ * 1. Hosts keep the fleet file's order; the first is the gatekeeper.
+ * 2. Serial is one wave with one host out of service at a time; a daisy chain is one wave that holds the baton.
+ * 3. Wave sizes go on with the last one until every host has its wave; a share is of the hosts to upgrade.
+ * 4. A serial or parallel wave beyond MAX_WAVE_HOSTS is cut, so that a child workflow stays small.
+ */
+export function planWaves(hosts: readonly PlannedHost[], install: InstallStrategy): readonly Wave[] {
+  assert(new Set(hosts.map((host) => host.name)).size === hosts.length, 'a host stands once in a plan');
+  if (hosts.length === 0) return [];
+  switch (install.strategy) {
+    case 'serial':
+      return cut(hosts, MAX_WAVE_HOSTS).map((part, index) => ({ ...serialWave(part, index), gatekeeper: index === 0 }));
+    case 'daisy-chain':
+      return [{ name: 'chain', maxUnavailable: 1, start: 'baton', gatekeeper: true, hosts }];
+    case 'waves':
+      return parallelWaves(hosts, install);
+  }
+}
+
+/** Every host of the plan, in the order in which they go. */
+export const plannedHosts = (plan: Plan): readonly PlannedHost[] =>
+  plan.hops.flatMap((hop) => [...hop.waves.flatMap((wave) => wave.hosts), ...hop.alreadyThere]);
+
+export const policyStrategy = (policy: Policy): string => policy.install.strategy;
+
+function serialWave(hosts: readonly PlannedHost[], index: number): Omit<Wave, 'gatekeeper'> {
+  return { name: `serial-${index + 1}`, maxUnavailable: 1, start: 'now', hosts };
+}
+
+function parallelWaves(
+  hosts: readonly PlannedHost[],
+  install: Extract<InstallStrategy, { strategy: 'waves' }>,
+): readonly Wave[] {
+  const waves: Wave[] = [];
+  let next = 0;
+  while (next < hosts.length) {
+    const size = install.sizes[Math.min(waves.length, install.sizes.length - 1)] ?? { hosts: 1 };
+    const count = Math.min(Math.max(1, countOf(size, hosts.length)), MAX_WAVE_HOSTS);
+    const part = hosts.slice(next, next + count);
+    const most = install.maxUnavailable === null ? part.length : countOf(install.maxUnavailable, hosts.length);
+    waves.push({
+      name: `wave-${waves.length + 1}`,
+      maxUnavailable: Math.max(1, Math.min(most, part.length)),
+      start: 'now',
+      gatekeeper: waves.length === 0,
+      hosts: part,
+    });
+    next += part.length;
+  }
+  return waves;
+}
+
+function cut<Item>(items: readonly Item[], size: number): readonly (readonly Item[])[] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
+}

@@ -1,0 +1,146 @@
+import type { Digest, StepId } from './ids.ts';
+
+/** A release as built: what `release.yaml` says, with durations in ms, packages read and every file digested. */
+export type Release = {
+  readonly schema: 1;
+  readonly name: string;
+  /** Semantic version. */
+  readonly version: string;
+  /** Version ranges this release can be installed over; empty: over anything. */
+  readonly upgradesFrom: readonly string[];
+  /** Fleet names (`*` stands for any text) that the release is for; empty: for every fleet. */
+  readonly fleets: readonly string[];
+  readonly host: HostRelease;
+  /** Every file of the release except release.json itself; paths relative to the release's folder. */
+  readonly contents: readonly ReleaseFile[];
+};
+
+export type ReleaseFile = { readonly path: string; readonly sha256: string; readonly sizeBytes: number };
+
+export type HostRelease = {
+  /** Longest time from the order's acceptance until the host is done, else it reverts; ms. */
+  readonly deadlineMs: number;
+  /** What must be free on the host's disk besides the release itself; bytes. */
+  readonly diskFreeBytes: number;
+  readonly steps: readonly Step[];
+  readonly health: Health;
+};
+
+export type Step = FilesStep | PackagesStep | UnitStep | RunStep | RebootStep | ContainerStep;
+export type StepType = Step['type'];
+
+export type FilesStep = {
+  readonly id: StepId;
+  readonly type: 'files';
+  readonly files: readonly {
+    readonly from: string;
+    readonly to: string;
+    /** Octal, such as `0644`. */
+    readonly mode: string;
+    readonly owner: string;
+    readonly group: string;
+  }[];
+};
+
+export type PackagesStep = {
+  readonly id: StepId;
+  readonly type: 'packages';
+  readonly format: 'deb';
+  readonly packages: readonly Package[];
+};
+
+export type Package = {
+  /** Path of the package's file in the release. */
+  readonly file: string;
+  readonly name: string;
+  readonly version: string;
+  readonly architecture: string;
+};
+
+export type UnitStep = {
+  readonly id: StepId;
+  readonly type: 'unit';
+  readonly unit: string;
+  readonly enabled: boolean;
+  /** `restarted` restarts it once in this upgrade, even if it runs. */
+  readonly state: 'started' | 'restarted' | 'stopped';
+};
+
+export type RunStep = {
+  readonly id: StepId;
+  readonly type: 'run';
+  /** Exit code 0: the effect is there already. Decides what happened when the agent was killed in the middle. */
+  readonly check: Command;
+  readonly command: Command;
+  readonly undo: Command | null;
+  /** Read-only command that fails where `command` would: tells the environment's fault from the release's. */
+  readonly probe: Command | null;
+  readonly timeoutMs: number;
+};
+
+export type RebootStep = { readonly id: StepId; readonly type: 'reboot'; readonly timeoutMs: number };
+
+export type ContainerStep = {
+  readonly id: StepId;
+  readonly type: 'container';
+  readonly name: string;
+  /** By digest: `registry/name@sha256:…`. */
+  readonly image: string;
+  readonly command: Command;
+  readonly env: Readonly<Record<string, string>>;
+  /** `hostPort:containerPort/protocol`. */
+  readonly ports: readonly string[];
+  /** `hostPathOrVolume:containerPath[:ro]`. */
+  readonly volumes: readonly string[];
+  readonly network: string;
+  readonly restart: 'no' | 'always' | 'unless-stopped' | 'on-failure';
+  readonly timeoutMs: number;
+};
+
+/** argv; the first element is looked up in PATH, no shell. */
+export type Command = readonly string[];
+
+export type Health = {
+  readonly probes: readonly Probe[];
+  /** How long all probes must hold without a break; ms. */
+  readonly minHealthyTimeMs: number;
+  /** Time after the last step within which the host must have become healthy; ms. */
+  readonly deadlineMs: number;
+};
+
+export type Probe =
+  | { readonly type: 'http'; readonly url: string; readonly status: number; readonly contains: string | null }
+  | { readonly type: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly type: 'exec'; readonly command: Command }
+  | { readonly type: 'unit'; readonly unit: string };
+
+/** How a release is named in orders, plans and reports: enough to find it, verify it and speak of it. */
+export type ReleaseRef = {
+  readonly name: string;
+  readonly version: string;
+  /** Repository without tag or digest, such as `registry.lab:5000/sample`. */
+  readonly repository: string;
+  /** The image manifest's digest. */
+  readonly digest: Digest;
+  /** Digest of /release/release.json, which digests every other file: what the agent verifies on its own disk. */
+  readonly contents: Digest;
+};
+
+export const imageReference = (release: ReleaseRef): string => `${release.repository}@${release.digest}`;
+export const releaseLabel = (release: Pick<ReleaseRef, 'name' | 'version'>): string =>
+  `${release.name} ${release.version}`;
+
+/** Whether a release's `fleets` patterns admit the fleet. */
+export function isForFleet(release: Pick<Release, 'fleets'>, fleet: string): boolean {
+  return release.fleets.length === 0 || release.fleets.some((pattern) => matches(pattern, fleet));
+}
+
+/** Images of other registries' repositories that a host must hold before it is ordered to install. */
+export function hostImages(release: Release): readonly string[] {
+  return [...new Set(release.host.steps.flatMap((step) => (step.type === 'container' ? [step.image] : [])))];
+}
+
+function matches(pattern: string, name: string): boolean {
+  const source = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${source.join('.*')}$`).test(name);
+}

@@ -1,0 +1,118 @@
+import { assert } from './assert.ts';
+import type { HostState } from './host.ts';
+import type { Digest, FleetId, HostId, StepId, UpgradeId } from './ids.ts';
+import type { Policy } from './policy.ts';
+
+/** State of one upgrade; DESIGN.md §10 keeps these words stable. */
+export type UpgradeState = keyof typeof upgradeTransitions;
+
+/** The table of transitions; the diagram in docs/ARCHITECTURE.md is generated from it. */
+export const upgradeTransitions = {
+  running: ['paused', 'waiting', 'rollingBack', 'succeeded', 'failed', 'aborted'],
+  paused: ['running', 'rollingBack', 'aborted', 'waiting'],
+  waiting: ['running', 'paused', 'rollingBack', 'aborted', 'failed'],
+  rollingBack: ['rolledBack', 'waiting', 'paused', 'failed', 'aborted'],
+  succeeded: [],
+  failed: [],
+  rolledBack: [],
+  aborted: [],
+} as const satisfies Record<string, readonly string[]>;
+
+/** `self-upgrade`, `services` and `migrations` are the design's; nothing runs in them yet. */
+export type UpgradePhase = 'preflight' | 'download' | 'install' | 'verify' | 'end';
+
+/** What the workflow is started with: references only, never a secret, never the whole fleet. */
+export type UpgradeInput = {
+  readonly upgrade: UpgradeId;
+  readonly fleet: FleetId;
+  /** `repository:tag` or `repository@digest`, as the operator gave it. */
+  readonly reference: string;
+  /** What the reference meant when the operator gave it; the run refuses another. */
+  readonly digest: Digest;
+  readonly policy: Policy;
+  readonly requestedBy: string;
+};
+
+/** Every wait, in the operator's words. */
+export type Waiting = {
+  readonly what: string;
+  readonly host: HostId | null;
+  /** ms since the epoch. */
+  readonly since: number;
+  /** null: until somebody acts. */
+  readonly until: number | null;
+  /** Who or what can move it on, with the command where there is one. */
+  readonly movedOnBy: string;
+};
+
+export type HostProgress = {
+  readonly name: HostId;
+  readonly state: HostState;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly wave: string | null;
+  /** Step at work, such as `packages 2/5`; null outside an install. */
+  readonly step: string | null;
+  readonly error?: string;
+  readonly startedAt: number | null;
+  readonly finishedAt: number | null;
+};
+
+/** One decision, with what it was based on; the record that `refit history` prints. */
+export type Decision = {
+  readonly at: number;
+  readonly rule: string;
+  readonly decision: string;
+  readonly because: string;
+  /** Person, or `policy`. */
+  readonly by: string;
+};
+
+export type Progress = {
+  readonly id: UpgradeId;
+  readonly fleet: FleetId;
+  /** `name version`. */
+  readonly release: string;
+  readonly digest: Digest;
+  readonly state: UpgradeState;
+  readonly phase: UpgradePhase;
+  readonly hosts: readonly HostProgress[];
+  readonly waiting: readonly Waiting[];
+  readonly findings: readonly Finding[];
+  /** The latest, at most MAX_DECISIONS. */
+  readonly decisions: readonly Decision[];
+  readonly error: string | null;
+  readonly startedAt: number;
+  readonly finishedAt: number | null;
+};
+
+/** What preflight found; `error` stops the upgrade before any host is touched. */
+export type Finding = {
+  readonly host: HostId | null;
+  readonly severity: 'error' | 'warning';
+  readonly what: string;
+  /** What to do next. */
+  readonly remedy: string;
+};
+
+/** Commands of an operator, as updates and, under the same names, as signals. */
+export type OperatorCommand = {
+  /** Refused when another upgrade runs; absent in signals sent by hand. */
+  readonly upgrade?: UpgradeId;
+  readonly reason?: string;
+  readonly by?: string;
+};
+export type HostCommand = OperatorCommand & { readonly host: HostId };
+export type ApproveCommand = OperatorCommand & { readonly step: string };
+export type StepFailure = { readonly host: HostId; readonly step: StepId | null; readonly message: string };
+
+/** Decisions that a progress answer carries; older ones are in the workflow's history. */
+export const MAX_DECISIONS = 50;
+
+export const isOver = (state: UpgradeState): boolean => upgradeTransitions[state].length === 0;
+
+export function advanceUpgrade(from: UpgradeState, to: UpgradeState): UpgradeState {
+  const allowed: readonly string[] = upgradeTransitions[from];
+  assert(from === to || allowed.includes(to), `transition not allowed: ${from} to ${to}`);
+  return to;
+}

@@ -1,0 +1,32 @@
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { ApproveCommand, HostCommand, HostProgress, OperatorCommand, Progress, Waiting } from '../model/upgrade.ts';
+
+/** The wire contract between upgradeFleet and its clients: the same commands as updates and, by the same names, as signals. */
+export const commandNames = ['pause', 'resume', 'rollback', 'abort', 'approve', 'retryHost', 'skipHost'] as const;
+export type CommandName = (typeof commandNames)[number];
+
+/** An accepted command answers with what happens next, for people. */
+export type CommandAnswer = { readonly message: string };
+
+export const pause = defineUpdate<CommandAnswer, [OperatorCommand]>('pause');
+export const resume = defineUpdate<CommandAnswer, [OperatorCommand]>('resume');
+export const rollback = defineUpdate<CommandAnswer, [OperatorCommand]>('rollback');
+export const abort = defineUpdate<CommandAnswer, [OperatorCommand]>('abort');
+export const approve = defineUpdate<CommandAnswer, [ApproveCommand]>('approve');
+export const retryHost = defineUpdate<CommandAnswer, [HostCommand]>('retryHost');
+export const skipHost = defineUpdate<CommandAnswer, [HostCommand]>('skipHost');
+
+/** From an upgrade to its wave's child: start no further host. */
+export const stopWave = defineSignal<[{ readonly reason: string }]>('stopWave');
+
+/** The whole upgrade; hosts of the wave at work are as of the wave's start, ask its child for the latest. */
+export const progress = defineQuery<Progress & { readonly waveWorkflowId: string | null }>('progress');
+/** Of a wave's child: its own hosts, and what it waits for. */
+export const waveProgress = defineQuery<WaveProgress>('waveProgress');
+export type WaveProgress = { readonly hosts: readonly HostProgress[]; readonly waiting: readonly Waiting[] };
+
+export const fleetWorkflowId = (fleet: string): string => `fleet/${fleet}`;
+export const upgradeFleetType = 'upgradeFleet';
+export const TASK_QUEUE_PREFIX = 'refit';
+/** One queue a fleet, so that two fleets' workers never take each other's work. */
+export const taskQueue = (fleet: string): string => `${TASK_QUEUE_PREFIX}/${fleet}`;
