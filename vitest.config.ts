@@ -1,9 +1,10 @@
 import { defineConfig } from 'vitest/config';
+import { CountReporter } from './test/setup/count-reporter.ts';
 
 /** unit: nothing outside the process · parts: real etcd, engine, Temporal · e2e: the lab, one file after another. */
 export default defineConfig({
   test: {
-    reporters: ['default', './test/setup/count-reporter.ts'],
+    reporters: ['default', new CountReporter()],
     projects: [
       {
         test: {
