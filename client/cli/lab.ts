@@ -1,0 +1,171 @@
+import { spawn } from 'node:child_process';
+import type { Command } from 'commander';
+import { describe } from '../../lab/deadline.ts';
+import { openLab, type Lab } from '../../lab/lab.ts';
+import type { LabStatus } from '../../lab/status.ts';
+import { CliExit, exitCodes, fail } from './exit.ts';
+
+/** The exit code of a program that a signal ended is this much and the signal's number, as in a shell. */
+const SIGNALLED = 128;
+
+type UpFlags = { readonly hosts?: string; readonly worker: boolean };
+
+/** `refit lab …`: real hosts on this machine. */
+export function registerLab(program: Command): void {
+  const lab = program.command('lab').description('real hosts on this machine, each with systemd and a Docker Engine');
+  lab.enablePositionalOptions();
+  lab
+    .command('up')
+    .description('bring the lab up, setting up what is missing; does nothing if it is up')
+    .option('--hosts <n>', 'how many hosts (4 for a new lab)')
+    .option('--no-worker', 'start no worker')
+    .addHelpText(
+      'after',
+      examples('refit lab up', 'refit lab up --hosts 8', 'REFIT_LAB=second refit lab up --hosts 1 --no-worker'),
+    )
+    .action((flags: UpFlags, command: Command) => reported(() => up(flags, wantsJson(command))));
+  lab
+    .command('down')
+    .description('remove everything the lab has brought; what is cached for the next one stays')
+    .addHelpText('after', examples('refit lab down'))
+    .action((_flags: unknown, command: Command) => reported(() => down(wantsJson(command))));
+  lab
+    .command('status')
+    .description('say how every part of the lab is')
+    .addHelpText('after', examples('refit lab status', 'refit lab status --json'))
+    .action((_flags: unknown, command: Command) => reported(() => status(wantsJson(command))));
+  lab
+    .command('exec')
+    .description('run a command on a host; input, output and exit code are the command’s own')
+    .argument('<host>', 'host-1 … host-N')
+    .argument('<command...>', 'the command and its arguments, after --')
+    .passThroughOptions()
+    .addHelpText('after', examples('refit lab exec host-1 -- systemctl status docker', 'refit lab exec host-2 -- bash'))
+    .action((host: string, argv: string[]) => reported(() => exec(host, argv[0] === '--' ? argv.slice(1) : argv)));
+  for (const command of lab.commands.filter((each) => each.name() !== 'exec')) {
+    command.option('--json', 'one JSON document on standard output');
+  }
+}
+
+async function up(flags: UpFlags, json: boolean): Promise<void> {
+  const lab = open();
+  const hosts = flags.hosts === undefined ? {} : { hosts: parseCount(flags.hosts) };
+  const result = await lab.up({ ...hosts, worker: flags.worker, say });
+  if (result.kind === 'refused') fail(exitCodes.wrongInput, result.reason);
+  await print(lab, json);
+  say(`lab ${lab.name} is up; its fleet file is ${lab.paths.fleetFile}`);
+}
+
+async function down(json: boolean): Promise<void> {
+  const lab = open();
+  await lab.down(say);
+  if (json) process.stdout.write(`${JSON.stringify({ lab: lab.name, up: false })}\n`);
+  else say(`lab ${lab.name} is down`);
+}
+
+async function status(json: boolean): Promise<void> {
+  const lab = open();
+  if (await print(lab, json)) return;
+  fail(exitCodes.unreachable, `lab ${lab.name} is not up; bring it up with: refit lab up`);
+}
+
+async function exec(host: string, argv: readonly string[]): Promise<void> {
+  const lab = open();
+  const known = await lab.state();
+  if (known === undefined) fail(exitCodes.unreachable, `lab ${lab.name} is not up; bring it up with: refit lab up`);
+  const names = known.hosts.map(({ name }) => name);
+  if (!names.includes(host))
+    fail(exitCodes.wrongInput, `lab ${lab.name} has no host ${host}; it has ${names.join(', ')}`);
+  const terminal = process.stdin.isTTY && process.stdout.isTTY ? ['--tty'] : [];
+  process.exitCode = await passThrough(['exec', '--interactive', ...terminal, lab.container(host), ...argv]);
+}
+
+function passThrough(args: readonly string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('docker', [...args], { stdio: 'inherit' });
+    child.once('error', reject);
+    child.once('exit', (code, name) => resolve(code ?? SIGNALLED + (name === 'SIGINT' ? 2 : 15)));
+  });
+}
+
+/** Prints the lab's state, as one document or as a table. Returns whether there is a lab. */
+async function print(lab: Lab, json: boolean): Promise<boolean> {
+  const found = await lab.status();
+  const nothing = {
+    lab: lab.name,
+    hosts: [],
+    registry: null,
+    etcd: [],
+    temporal: null,
+    worker: { pid: null, alive: false },
+  };
+  if (json) process.stdout.write(`${JSON.stringify(found ?? nothing, null, 2)}\n`);
+  else if (found !== undefined) process.stdout.write(table(found));
+  return found !== undefined;
+}
+
+export function table(status: LabStatus): string {
+  const healthy = new Map(status.etcd.map((member) => [member.name, member.healthy ? 'healthy' : 'not healthy']));
+  const rows = [
+    ['HOST', 'STATE', 'ADDRESS', 'ENGINE', 'PLATFORM', 'ETCD'],
+    ...status.hosts.map((host) => [
+      host.name,
+      host.state,
+      host.address,
+      `127.0.0.1:${host.ports.engine}`,
+      `127.0.0.1:${host.ports.http}`,
+      healthy.get(host.name) ?? '',
+    ]),
+  ];
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  const lines = rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+  const { registry, temporal, worker } = status;
+  const aliveness = (alive: boolean): string => (alive ? '' : ' (not alive)');
+  return [
+    ...lines,
+    '',
+    `registry  ${registry.name} at ${registry.endpoint}${aliveness(registry.alive)}`,
+    `temporal  ${temporal.address}, Web UI ${temporal.ui}${aliveness(temporal.alive)}`,
+    `worker    ${worker.pid === null ? 'none' : `pid ${worker.pid}${aliveness(worker.alive)}`}`,
+    '',
+  ].join('\n');
+}
+
+function open(): Lab {
+  try {
+    return openLab();
+  } catch (error) {
+    fail(exitCodes.wrongInput, describe(error), { cause: error });
+  }
+}
+
+/** The lab's failures are failures of the world, never of an upgrade. */
+async function reported(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (error instanceof CliExit) throw error;
+    fail(exitCodes.unreachable, describe(error), { cause: error });
+  }
+}
+
+function parseCount(text: string): number {
+  return /^\d+$/.test(text) ? Number(text) : fail(exitCodes.wrongInput, `--hosts wants a number, not "${text}"`);
+}
+
+function wantsJson(command: Command): boolean {
+  return command.optsWithGlobals<{ json?: boolean }>().json === true;
+}
+
+function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}\n`).join('')}`;
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

@@ -1,0 +1,49 @@
+import { copyFile, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { ensureServerCertificate } from './certificates.ts';
+import type { LabPaths } from './paths.ts';
+import type { LabHost } from './state.ts';
+
+/** Writes what makes one host different from the others: its certificate, and its part in etcd. Returns the folder to lay over its root. */
+export async function writeHostConfig(paths: LabPaths, host: LabHost, hosts: readonly LabHost[]): Promise<string> {
+  const root = join(paths.hostFolder, host.name);
+  await rm(root, { recursive: true, force: true });
+  await writeTls(paths, host, join(root, 'etc/docker/tls'));
+  if (host.ports.etcd !== null) await writeEtcd(root, host, hosts);
+  return root;
+}
+
+/** etcd's settings for a member, as Debian's unit reads them. The data stays on the host's disk, where the unit puts it. */
+export function etcdSettings(host: LabHost, members: readonly LabHost[]): string {
+  const settings = {
+    ETCD_NAME: host.name,
+    ETCD_LISTEN_CLIENT_URLS: 'http://0.0.0.0:2379',
+    ETCD_ADVERTISE_CLIENT_URLS: `http://${host.name}:2379`,
+    ETCD_LISTEN_PEER_URLS: 'http://0.0.0.0:2380',
+    ETCD_INITIAL_ADVERTISE_PEER_URLS: `http://${host.name}:2380`,
+    ETCD_INITIAL_CLUSTER: members.map(({ name }) => `${name}=http://${name}:2380`).join(','),
+    ETCD_INITIAL_CLUSTER_TOKEN: members.map(({ name, address }) => `${name}-${address}`).join('.'),
+    ETCD_INITIAL_CLUSTER_STATE: 'new',
+  };
+  return Object.entries(settings)
+    .map(([key, value]) => `${key}=${value}\n`)
+    .join('');
+}
+
+async function writeTls(paths: LabPaths, host: LabHost, folder: string): Promise<void> {
+  await ensureServerCertificate(paths.tlsFolder, { host: host.name, address: host.address });
+  await mkdir(folder, { recursive: true });
+  await copyFile(join(paths.tlsFolder, 'ca.pem'), join(folder, 'ca.pem'));
+  await copyFile(join(paths.tlsFolder, `${host.name}.pem`), join(folder, 'server.pem'));
+  await copyFile(join(paths.tlsFolder, `${host.name}-key.pem`), join(folder, 'server-key.pem'));
+}
+
+async function writeEtcd(root: string, host: LabHost, hosts: readonly LabHost[]): Promise<void> {
+  const members = hosts.filter(({ ports }) => ports.etcd !== null);
+  const settings = join(root, 'etc/default/etcd');
+  const wanted = join(root, 'etc/systemd/system/multi-user.target.wants/etcd.service');
+  await mkdir(dirname(settings), { recursive: true });
+  await mkdir(dirname(wanted), { recursive: true });
+  await writeFile(settings, etcdSettings(host, members));
+  await symlink('/lib/systemd/system/etcd.service', wanted);
+}

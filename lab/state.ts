@@ -1,0 +1,48 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+import { processSchema } from './detached.ts';
+
+const port = z.int().min(1).max(65_535);
+
+const hostSchema = z.object({
+  name: z.string(),
+  address: z.string(),
+  ports: z.object({ engine: port, etcd: port.nullable(), http: port }),
+});
+
+const stateSchema = z.object({
+  version: z.literal(1),
+  lab: z.string(),
+  subnet: z.string(),
+  hosts: z.array(hostSchema),
+  registry: z.object({ address: z.string(), port }),
+  temporal: z.object({ port, uiPort: port, process: processSchema.nullable() }),
+  workers: z.array(processSchema),
+});
+
+/** What a lab remembers between commands: its addresses, its ports and the processes it started on the machine. */
+export type LabState = z.infer<typeof stateSchema>;
+
+export type LabHost = z.infer<typeof hostSchema>;
+
+/** Reads the state; nothing if there is no such lab here. */
+export async function readState(file: string): Promise<LabState | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : parseState(text, file);
+}
+
+export function parseState(text: string, file: string): LabState {
+  try {
+    return stateSchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new Error(`${file} is not a lab's state; remove the lab with: refit lab down`, { cause: error });
+  }
+}
+
+/** Written beside and renamed, so that a command killed in between leaves the old state. */
+export async function writeState(file: string, state: LabState): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(`${file}.new`, `${JSON.stringify(state, null, 2)}\n`);
+  await rename(`${file}.new`, file);
+}

@@ -1,0 +1,67 @@
+import { isAlive } from './detached.ts';
+import { engineVersion, labContainers } from './docker.ts';
+import { etcdHealth } from './etcd.ts';
+import { systemState } from './host.ts';
+import { containerName } from './paths.ts';
+import { REGISTRY_NAME, isRegistryAlive, registryEndpoint } from './registry.ts';
+import type { LabHost, LabState } from './state.ts';
+import { isTemporalAlive, temporalAddress, temporalUi } from './temporal.ts';
+
+export type HostStatus = {
+  readonly name: string;
+  readonly container: string;
+  /** What systemd says of the host (running, degraded, starting); else what the engine says of its container, or missing. */
+  readonly state: string;
+  readonly address: string;
+  readonly ports: LabHost['ports'];
+};
+
+export type LabStatus = {
+  readonly lab: string;
+  readonly hosts: readonly HostStatus[];
+  readonly registry: { readonly name: string; readonly endpoint: string; readonly alive: boolean };
+  readonly etcd: readonly { readonly name: string; readonly healthy: boolean }[];
+  readonly temporal: {
+    readonly address: string;
+    readonly ui: string;
+    readonly alive: boolean;
+    readonly pid: number | null;
+  };
+  readonly worker: { readonly pid: number | null; readonly alive: boolean };
+  readonly workers: readonly { readonly pid: number; readonly alive: boolean }[];
+};
+
+/** Asks every part of the lab how it is. */
+export async function labStatus(state: LabState): Promise<LabStatus> {
+  const engine = await engineVersion();
+  const containers = 'version' in engine ? await labContainers(state.lab) : new Map<string, string>();
+  const [hosts, etcd, registryAlive, temporalAlive] = await Promise.all([
+    Promise.all(state.hosts.map((host) => hostStatus(state.lab, host, containers))),
+    etcdHealth(state),
+    isRegistryAlive(state.registry.port),
+    isTemporalAlive(state),
+  ]);
+  const workers = state.workers.map((worker) => ({ pid: worker.pid, alive: isAlive(worker) }));
+  const worker = workers.find(({ alive }) => alive) ?? workers.at(-1);
+  return {
+    lab: state.lab,
+    hosts,
+    registry: { name: REGISTRY_NAME, endpoint: registryEndpoint(state.registry.port), alive: registryAlive },
+    etcd,
+    temporal: {
+      address: temporalAddress(state),
+      ui: temporalUi(state),
+      alive: temporalAlive,
+      pid: state.temporal.process?.pid ?? null,
+    },
+    worker: { pid: worker?.pid ?? null, alive: worker?.alive ?? false },
+    workers,
+  };
+}
+
+async function hostStatus(lab: string, host: LabHost, containers: ReadonlyMap<string, string>): Promise<HostStatus> {
+  const container = containerName(lab, host.name);
+  const seen = containers.get(container) ?? 'missing';
+  const state = seen === 'running' ? await systemState(container) : seen;
+  return { name: host.name, container, state, address: host.address, ports: host.ports };
+}

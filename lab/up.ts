@@ -1,0 +1,127 @@
+import { mkdir } from 'node:fs/promises';
+import { ensureAuthority } from './certificates.ts';
+import { needPrograms } from './debian.ts';
+import { end, findMarked, isAlive } from './detached.ts';
+import { docker, labContainers } from './docker.ts';
+import { ensureEngine } from './engine.ts';
+import { waitForEtcd } from './etcd.ts';
+import { writeFleetFile } from './fleet-file.ts';
+import { ensureHostImage } from './host-image.ts';
+import { ensureHost, type HostContext } from './host.ts';
+import { ensureNetwork } from './network.ts';
+import { FOLDER_LABEL, LAB_LABEL, containerName, type LabPaths } from './paths.ts';
+import { checkHosts, planLab } from './plan.ts';
+import type { Say } from './programs.ts';
+import { ensureRegistry } from './registry.ts';
+import { readState, writeState, type LabState } from './state.ts';
+import { ensureTemporalCli } from './temporal-cli.ts';
+import { isTemporalAlive, startTemporal, waitForTemporal } from './temporal.ts';
+import { startWorker } from './worker.ts';
+
+export type UpOptions = {
+  /** How many hosts; those there are, or four, when nothing is said. */
+  readonly hosts?: number;
+  /** Whether a worker is started; it is, unless told otherwise. */
+  readonly worker?: boolean;
+  readonly say?: Say;
+};
+
+export type UpResult =
+  { readonly kind: 'up'; readonly state: LabState } | { readonly kind: 'refused'; readonly reason: string };
+
+type Request = { readonly lab: string; readonly paths: LabPaths; readonly options: UpOptions; readonly say: Say };
+
+/** Brings the lab up from wherever it is; what is there already is only looked at. */
+export async function bringUp(request: Request): Promise<UpResult> {
+  const { lab, paths, options, say } = request;
+  const old = await readState(paths.stateFile);
+  const refusal = checkHosts(lab, options.hosts, old?.hosts.length ?? 0);
+  if (refusal !== undefined) return { kind: 'refused', reason: refusal };
+  await ensureEngine(say);
+  const conflict = await findConflict(lab, paths, old);
+  if (conflict !== undefined) return { kind: 'refused', reason: conflict };
+  const [image, temporalCli] = await Promise.all([
+    ensureHostImage(say),
+    ensureTemporalCli(say),
+    needPrograms(['openssl'], say),
+  ]);
+  const planned = await prepare(request, old);
+  const context = { state: planned, paths, image, containers: await labContainers(lab), say };
+  const [, , state] = await Promise.all([
+    startHosts(context),
+    ensureRegistry(context),
+    ensureTemporal(request, planned, temporalCli),
+  ]);
+  await waitForEtcd(state);
+  const changed = await writeFleetFile(paths, state);
+  return { kind: 'up', state: options.worker === false ? state : await ensureWorker(request, state, changed) };
+}
+
+/** The containers of a lab must be this folder's, and known to its state: else two labs would fight over them. */
+async function findConflict(lab: string, paths: LabPaths, old: LabState | undefined): Promise<string | undefined> {
+  const format = `{{.Label "${FOLDER_LABEL}"}}`;
+  const folders = await docker(['ps', '--all', '--filter', `label=${LAB_LABEL}=${lab}`, '--format', format]);
+  const [foreign] = folders.split('\n').filter((folder) => folder !== '' && folder !== paths.folder);
+  if (foreign !== undefined)
+    return `lab ${lab} is up already from ${foreign}; take it down there, or use another name: REFIT_LAB=…`;
+  if (old === undefined && folders !== '')
+    return `lab ${lab} has containers but its state ${paths.stateFile} is lost; first run: refit lab down`;
+  return undefined;
+}
+
+/** The state is on disk before the first container is made, so that whatever happens next can be found and removed. */
+async function prepare({ lab, paths, options }: Request, old: LabState | undefined): Promise<LabState> {
+  await mkdir(paths.folder, { recursive: true });
+  await ensureAuthority(paths.tlsFolder, lab);
+  const subnet = await ensureNetwork(lab, paths.folder);
+  const state = await planLab(lab, subnet, { wanted: options.hosts, old });
+  await writeState(paths.stateFile, state);
+  return state;
+}
+
+async function startHosts(context: HostContext): Promise<void> {
+  const { lab, hosts } = context.state;
+  const missing = hosts.filter(({ name }) => context.containers.get(containerName(lab, name)) !== 'running');
+  if (missing.length > 0) context.say(`starting ${missing.map(({ name }) => name).join(', ')} (about a second each)`);
+  await Promise.all(hosts.map((host) => ensureHost(context, host)));
+}
+
+async function ensureTemporal({ paths, say }: Request, state: LabState, program: string): Promise<LabState> {
+  const { process } = state.temporal;
+  if (process !== null && isAlive(process) && (await isTemporalAlive(state))) return state;
+  say('starting Temporal');
+  return launchTemporal(paths, state, program);
+}
+
+/** Starts the server, remembers it, and returns when it answers. */
+export async function launchTemporal(paths: LabPaths, state: LabState, program: string): Promise<LabState> {
+  const process = startTemporal(program, state, paths);
+  const next = { ...state, temporal: { ...state.temporal, process } };
+  await writeState(paths.stateFile, next);
+  await waitForTemporal(next, process, paths.temporalLog);
+  return next;
+}
+
+/** A worker that runs is left alone, unless the fleet has changed under it. */
+async function ensureWorker({ paths, say }: Request, state: LabState, fleetChanged: boolean): Promise<LabState> {
+  const alive = state.workers.filter(isAlive);
+  if (alive.length > 0 && !fleetChanged) return state;
+  await Promise.all(alive.map((worker) => end(worker)));
+  say(alive.length > 0 ? 'starting the worker again, since the fleet has changed' : 'starting the worker');
+  return launchWorker(paths, { ...state, workers: [] });
+}
+
+/** Starts one more worker, remembers it, and returns when it takes work. */
+export async function launchWorker(paths: LabPaths, state: LabState): Promise<LabState> {
+  let next = state;
+  await startWorker(paths, async (worker) => {
+    next = { ...state, workers: [...state.workers.filter(isAlive), worker] };
+    await writeState(paths.stateFile, next);
+  });
+  return next;
+}
+
+/** Every process of the lab on this machine, also those that the state forgot. */
+export function labProcesses(paths: LabPaths): ReturnType<typeof findMarked> {
+  return findMarked(paths.folder);
+}
