@@ -127,6 +127,8 @@ export const busKeys = (fleet: FleetId) =>
     chain: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/chain`,
     baton: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/baton`,
     hold: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/hold`,
-    plan: (upgrade: UpgradeId, page: number) =>
-      `/refit/v1/${fleet}/upgrades/${upgrade}/plan/${String(page).padStart(6, '0')}`,
+    /** Named by the plan's digest: two attempts at the same preflight may have seen two fleets. */
+    plan: (upgrade: UpgradeId, plan: Digest) => `/refit/v1/${fleet}/upgrades/${upgrade}/plan/${plan.slice(7, 23)}/`,
+    planPage: (upgrade: UpgradeId, plan: Digest, page: number) =>
+      `/refit/v1/${fleet}/upgrades/${upgrade}/plan/${plan.slice(7, 23)}/${String(page).padStart(6, '0')}`,
   }) as const;

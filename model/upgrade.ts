@@ -1,3 +1,4 @@
+import type { AgentPhase } from './agent-phase.ts';
 import { assert } from './assert.ts';
 import type { HostState } from './host.ts';
 import type { Digest, FleetId, HostId, StepId, UpgradeId } from './ids.ts';
@@ -93,6 +94,24 @@ export type Finding = {
   readonly what: string;
   /** What to do next. */
   readonly remedy: string;
+};
+
+/** What an activity that waits for a host says in its heartbeat; the live progress is made of it. */
+export type HostHeartbeat = {
+  readonly host: HostId;
+  /** `pulling`, `copying`, `starting`: the download's own; null: the agent has not spoken of its order yet. */
+  readonly phase: AgentPhase | 'pulling' | 'copying' | 'starting' | null;
+  /** Such as `packages 2/5`. */
+  readonly step: string | null;
+  readonly attempt: number | null;
+  readonly bytes: number | null;
+  readonly totalBytes: number | null;
+  /** Whether the agent's lease-bound key is there. */
+  readonly alive: boolean;
+  /** Last sign of life; ms since the epoch. */
+  readonly lastSeen: number | null;
+  /** Place in the chain of the host that has the baton; null outside a chain. */
+  readonly position: number | null;
 };
 
 /** Commands of an operator, as updates and, under the same names, as signals. */

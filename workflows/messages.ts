@@ -1,5 +1,12 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { ApproveCommand, HostCommand, HostProgress, OperatorCommand, Progress, Waiting } from '../model/upgrade.ts';
+import type {
+  ApproveCommand,
+  HostCommand,
+  HostProgress,
+  OperatorCommand,
+  Progress,
+  Waiting,
+} from '../model/upgrade.ts';
 
 /** The wire contract between upgradeFleet and its clients: the same commands as updates and, by the same names, as signals. */
 export const commandNames = ['pause', 'resume', 'rollback', 'abort', 'approve', 'retryHost', 'skipHost'] as const;

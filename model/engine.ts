@@ -1,0 +1,143 @@
+/** A host's Docker Engine. Every call is bounded in time; `signal` ends a call earlier, which then throws the signal's reason. */
+export interface Engine extends ContainerEngine {
+  info(signal?: AbortSignal): Promise<EngineInfo>;
+  /** Idempotent: an image that is there by digest is not pulled again. Only by digest. */
+  pullImage(pull: ImagePull): Promise<PullOutcome>;
+  /** Runs a container to its end and removes it. Idempotent by name: a job that a killed attempt left is taken over. */
+  runJob(job: Job): Promise<JobOutcome>;
+  removeImage(reference: string, signal?: AbortSignal): Promise<'removed' | 'absent' | 'inUse'>;
+  /** Containers that carry all the labels, running or not. */
+  listContainers(labels: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<readonly ContainerSummary[]>;
+}
+
+/** What a step needs to replace a container in place. `container` is a name or an id. */
+export interface ContainerEngine {
+  imagePresent(reference: string, signal?: AbortSignal): Promise<boolean>;
+  inspectContainer(container: string, signal?: AbortSignal): Promise<ContainerState | null>;
+  /**
+   * Idempotent by name: a container of the name with the same labels and image is adopted; one with refit's labels but
+   * other values is removed first; anybody else's is a conflict.
+   */
+  createContainer(
+    spec: ContainerSpec,
+    signal?: AbortSignal,
+  ): Promise<{ readonly id: string; readonly adopted: boolean }>;
+  /** A container that runs already is fine. */
+  startContainer(container: string, signal?: AbortSignal): Promise<void>;
+  /** Asks it to end, kills it after the time; a container that has ended already is fine. */
+  stopContainer(
+    container: string,
+    options: { readonly timeoutS: number; readonly signal?: AbortSignal },
+  ): Promise<void>;
+  renameContainer(container: string, name: string, signal?: AbortSignal): Promise<void>;
+  /** A container that is not there is fine. Its anonymous volumes go only when asked for. */
+  removeContainer(
+    container: string,
+    options: { readonly force: boolean; readonly volumes?: boolean; readonly signal?: AbortSignal },
+  ): Promise<void>;
+  setRestartPolicy(container: string, policy: RestartPolicy, signal?: AbortSignal): Promise<void>;
+}
+
+export type EngineInfo = {
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+  readonly architecture: string;
+  readonly kernel: string;
+  readonly rootDir: string;
+  readonly storageDriver: string;
+  readonly containers: number;
+  readonly running: number;
+};
+
+export type ImagePull = {
+  /** `repository@sha256:…`. */
+  readonly reference: string;
+  readonly registryAuth?: { readonly username: string; readonly password: string };
+  /** Downloaded so far, and the sum of what is known of the layers' sizes; bytes. */
+  readonly onProgress?: (progress: PullProgress) => void;
+  /** A registry may send more than it announced; the engine itself sets no limit. */
+  readonly byteLimit: number;
+  readonly deadlineMs: number;
+  readonly signal?: AbortSignal;
+};
+export type PullProgress = { readonly bytes: number; readonly totalBytes: number };
+export type PullOutcome =
+  | { readonly outcome: 'pulled' | 'alreadyThere' }
+  | { readonly outcome: 'failed'; readonly kind: PullFailure; readonly message: string };
+/** unreachable: the engine or the registry; the message says which. */
+export type PullFailure = 'notFound' | 'unreachable' | 'tooLarge' | 'noSpace' | 'corrupt' | 'deadline' | 'refused';
+
+export type Job = {
+  /** Names the work, not the attempt, so that the next attempt finds it. */
+  readonly name: string;
+  readonly image: string;
+  /** `hostPath:containerPath[:ro]`. */
+  readonly binds: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** All of them must match for a job to be taken over. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly command?: readonly string[];
+  readonly networkMode?: string;
+  readonly deadlineMs: number;
+  /** Each line of stdout and stderr once, in the order the engine kept them. */
+  readonly onLine?: (line: string) => void;
+  /** Ends the waiting, not the job: the next attempt takes it over. */
+  readonly signal?: AbortSignal;
+};
+export type JobOutcome =
+  | { readonly outcome: 'exited'; readonly exitCode: number; readonly lines: readonly string[] }
+  | { readonly outcome: 'failed'; readonly kind: JobFailure; readonly message: string };
+/** notFound: the image · conflict: the name is somebody else's · lost: removed by somebody · refused: the engine could not start it */
+export type JobFailure = 'notFound' | 'unreachable' | 'conflict' | 'lost' | 'deadline' | 'refused';
+
+export type RestartPolicy = 'no' | 'always' | 'unless-stopped' | 'on-failure';
+
+export type ContainerSpec = {
+  readonly name: string;
+  readonly image: string;
+  /** Empty: the image's own. */
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** `[address:]hostPort:containerPort/protocol`. */
+  readonly ports: readonly string[];
+  /** `hostPathOrVolume:containerPath[:ro]`. */
+  readonly volumes: readonly string[];
+  readonly network: string;
+  readonly restart: RestartPolicy;
+  readonly labels: Readonly<Record<string, string>>;
+};
+
+export type ContainerSummary = {
+  readonly id: string;
+  readonly name: string;
+  /** As the container was created with. */
+  readonly image: string;
+  readonly imageId: string;
+  readonly running: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+};
+
+export type ContainerState = ContainerSummary & {
+  readonly status: string;
+  readonly exitCode: number;
+  readonly health: 'none' | 'starting' | 'healthy' | 'unhealthy';
+  readonly restartPolicy: string;
+  readonly startedAt: string;
+  /** The engine's whole answer. */
+  readonly raw: Readonly<Record<string, unknown>>;
+};
+
+/** unreachable: no answer · deadline: none in time · notFound · conflict: name or state in the way · refused: the engine said no */
+export type EngineFailure = 'unreachable' | 'deadline' | 'notFound' | 'conflict' | 'refused';
+
+/** A call to an engine failed; the message names the engine, its endpoint and what was asked. */
+export class EngineError extends Error {
+  override readonly name = 'EngineError';
+  readonly kind: EngineFailure;
+
+  constructor(kind: EngineFailure, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}

@@ -1,0 +1,77 @@
+import { startChild } from '@temporalio/workflow';
+import { MAX_WAVE_HOSTS } from '../model/plan.ts';
+import { activityInput } from './chain-input.ts';
+import { follow } from './follow.ts';
+import { gate, insist } from './gate.ts';
+import type { PlannedWave } from './install.ts';
+import { quick } from './proxies.ts';
+import type { Ending, Run } from './run.ts';
+import { settleOutcomes } from './settle.ts';
+import { upgradeChain } from './upgrade-chain.ts';
+import type { ChainResult, ChainWaveInput } from './wave-input.ts';
+
+/** A daisy chain: from the first baton on the agents go by themselves; the upgrade watches, and decides where it stops. */
+export async function installChain(run: Run, wave: PlannedWave): Promise<Ending> {
+  let input = chainInput(run, wave, 0);
+  // Every round moves the baton, or an operator or the policy says how to go on.
+  for (;;) {
+    const ending = await gate(run);
+    if (ending !== 'go') return standDown(run, input, ending);
+    const result = await insist(run, wave.name, async () => {
+      const staticSummary = `${wave.name} of ${wave.hosts} hosts to ${input.release.version}`;
+      return follow(run, wave.name, async (options) =>
+        startChild(upgradeChain, { ...options, staticSummary, args: [input] }),
+      );
+    });
+    if (result === null) return standDown(run, input, run.wishes.ending ?? 'abort');
+    await recordPassed(run, input, result);
+    if (result.end === 'through') return 'go';
+    if (result.outcome !== null) {
+      const settled = await settleOutcomes(run, [result.outcome]);
+      if (settled !== 'go') return standDown(run, input, settled);
+      const isRetried = run.host(result.outcome.host).state === 'staged';
+      const offset = isRetried ? result.position : result.position + 1;
+      if (offset >= wave.hosts) return 'go';
+      input = chainInput(run, wave, offset);
+    } else {
+      input = { ...input, isResumed: true };
+    }
+  }
+}
+
+function chainInput(run: Run, wave: PlannedWave, offset: number): ChainWaveInput {
+  const { fleet, upgrade, policy } = run.input;
+  const { release, planDigest, hostDeadlineMs } = run.planned();
+  return {
+    fleet,
+    upgrade,
+    release,
+    planDigest,
+    epoch: run.epoch,
+    sequence: run.takeSequence(1),
+    name: wave.name,
+    offset,
+    isResumed: false,
+    deadlineMs: Math.min(hostDeadlineMs, policy.hostDeadlineMs),
+    silenceMs: policy.silenceMs,
+  };
+}
+
+/** Hosts that handed the baton on, with the times of their own reports. */
+async function recordPassed(run: Run, input: ChainWaveInput, result: ChainResult): Promise<void> {
+  for (let offset = input.offset; offset < result.position; offset += MAX_WAVE_HOSTS) {
+    const limit = Math.min(MAX_WAVE_HOSTS, result.position - offset);
+    const page = { ...activityInput(input), offset, limit };
+    const outcomes = await insist(run, 'reading reports', async () => quick.readOutcomes(page));
+    for (const outcome of outcomes ?? []) {
+      if (run.host(outcome.host).state === 'staged') run.record(outcome);
+    }
+  }
+  run.show();
+}
+
+async function standDown(run: Run, input: ChainWaveInput, ending: Ending): Promise<Ending> {
+  const withdrawn = { ...activityInput(input), sequence: run.takeSequence(1), reason: ending };
+  await insist(run, 'standing the chain down', async () => quick.standDown(withdrawn));
+  return ending;
+}

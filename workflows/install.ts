@@ -1,0 +1,70 @@
+import { startChild } from '@temporalio/workflow';
+import type { PreflightResult } from '../activities/activities.ts';
+import type { HostId } from '../model/ids.ts';
+import { ask, gate, insist } from './gate.ts';
+import { follow } from './follow.ts';
+import { installChain } from './install-chain.ts';
+import type { Ending, Run } from './run.ts';
+import { settleOutcomes } from './settle.ts';
+import { upgradeWave } from './upgrade-wave.ts';
+import type { WaveInput } from './wave-input.ts';
+
+export type PlannedWave = PreflightResult['waves'][number];
+
+/** Install phase: wave after wave, the next only when every host of the one before is healthy or was left. */
+export async function install(run: Run): Promise<Ending> {
+  run.enter('running', 'install');
+  for (const wave of run.planned().waves) {
+    const ending =
+      (await approval(run, wave)) ?? (await (wave.start === 'baton' ? installChain : installWave)(run, wave));
+    if (ending !== 'go') return ending;
+  }
+  return 'go';
+}
+
+/** With `--step` an operator lets every wave go; null: go on. */
+async function approval(run: Run, wave: PlannedWave): Promise<Ending | null> {
+  if (!run.input.policy.step || run.wishes.approved.has(wave.name)) return null;
+  const what = `${wave.name} waits for approval: refit approve ${run.input.upgrade} ${wave.name}`;
+  const ending = await ask(run, what, () => run.wishes.approved.has(wave.name));
+  return ending === 'go' ? null : ending;
+}
+
+async function installWave(run: Run, wave: PlannedWave): Promise<Ending> {
+  // Every round ends a host, or an operator or the policy says how to go on.
+  for (;;) {
+    const ending = await gate(run);
+    if (ending !== 'go') return ending;
+    const hosts = run.hostsOf(wave.name, 'staged');
+    if (hosts.length === 0) return 'go';
+    const result = await insist(run, wave.name, async () => {
+      const input = waveInput(run, wave, hosts);
+      const staticSummary = `${wave.name}: ${hosts.length} hosts to ${input.release.version}`;
+      return follow(run, wave.name, async (options) =>
+        startChild(upgradeWave, { ...options, staticSummary, args: [input] }),
+      );
+    });
+    if (result === null) return run.wishes.ending ?? 'abort';
+    const settled = await settleOutcomes(run, result.outcomes);
+    if (settled !== 'go') return settled;
+  }
+}
+
+function waveInput(run: Run, wave: PlannedWave, hosts: readonly HostId[]): WaveInput {
+  const { fleet, upgrade, policy } = run.input;
+  const { release, hostDeadlineMs } = run.planned();
+  return {
+    fleet,
+    upgrade,
+    release,
+    epoch: run.epoch,
+    sequence: run.takeSequence(hosts.length),
+    name: wave.name,
+    action: 'install',
+    hosts: hosts.map((name) => ({ name, from: run.host(name).from })),
+    maxUnavailable: wave.maxUnavailable,
+    gatekeeper: wave.gatekeeper && run.hostsOf(wave.name, 'done').length === 0,
+    deadlineMs: Math.min(hostDeadlineMs, policy.hostDeadlineMs),
+    silenceMs: policy.silenceMs,
+  };
+}

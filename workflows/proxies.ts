@@ -1,0 +1,37 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { Activities } from '../activities/activities.ts';
+import { failureTypes } from '../model/failures.ts';
+
+/** A long time without a worker or a registry is no reason to give up: an operator decides, not a timer. */
+const GIVE_UP_AFTER = '30 days';
+/** Beats come every second; three missed ones and some slack mean that the worker is gone. */
+const HEARTBEAT_TIMEOUT = '10 seconds';
+
+const retry = {
+  initialInterval: '200 milliseconds',
+  maximumInterval: '10 seconds',
+  nonRetryableErrorTypes: [failureTypes.fenced, failureTypes.wrongInput],
+};
+
+/** Reads and writes of the bus: they take milliseconds, or wait for etcd to come back. */
+export const quick = proxyActivities<Activities>({
+  startToCloseTimeout: '30 seconds',
+  scheduleToCloseTimeout: GIVE_UP_AFTER,
+  retry,
+});
+
+/** Reads every host of the fleet. */
+export const reading = proxyActivities<Activities>({
+  startToCloseTimeout: '15 minutes',
+  heartbeatTimeout: '60 seconds',
+  scheduleToCloseTimeout: GIVE_UP_AFTER,
+  retry,
+});
+
+/** Waits for a host; the attempt's own bound is the host's deadline, see hostBound. */
+export const onHost = proxyActivities<Activities>({
+  startToCloseTimeout: '1 day',
+  heartbeatTimeout: HEARTBEAT_TIMEOUT,
+  scheduleToCloseTimeout: GIVE_UP_AFTER,
+  retry,
+});

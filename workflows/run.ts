@@ -1,0 +1,202 @@
+import { condition, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import type { PreflightResult } from '../activities/activities.ts';
+import { assert } from '../model/assert.ts';
+import { advanceHost, isFailure, type HostOutcome, type HostState } from '../model/host.ts';
+import type { HostId } from '../model/ids.ts';
+import type { PlannedHost } from '../model/plan.ts';
+import { releaseLabel } from '../model/release.ts';
+import {
+  advanceUpgrade,
+  MAX_DECISIONS,
+  type Decision,
+  type Finding,
+  type HostProgress,
+  type Progress,
+  type UpgradeInput,
+  type UpgradePhase,
+  type UpgradeState,
+  type Waiting,
+} from '../model/upgrade.ts';
+import { upgradePage } from './details.ts';
+import { searchAttributes } from './search-attributes.ts';
+
+/** What an operator asked for and the main function has not acted on yet. */
+export type Wishes = {
+  pause: boolean;
+  ending: 'rollback' | 'abort' | null;
+  resume: boolean;
+  readonly approved: Set<string>;
+  readonly retry: Set<HostId>;
+  readonly skip: Set<HostId>;
+};
+
+/** One upgrade's state: changed in `enter`, by host outcomes, and by nobody else. */
+export class Run {
+  readonly input: UpgradeInput;
+  readonly wishes: Wishes = {
+    pause: false,
+    ending: null,
+    resume: false,
+    approved: new Set(),
+    retry: new Set(),
+    skip: new Set(),
+  };
+  state: UpgradeState = 'running';
+  phase: UpgradePhase = 'preflight';
+  epoch = 0;
+  /** Next order's number. */
+  sequence = 1;
+  waveWorkflowId: string | null = null;
+  /** Waits for the environment so far, by host. */
+  readonly environmentTries = new Map<HostId, number>();
+  /** Hosts left behind within the budget: they stay spent. */
+  readonly skippedByPolicy = new Set<HostId>();
+  /** Children so far: each has a workflow id of its own. */
+  children = 0;
+  error: string | null = null;
+  /** A roll back was begun: from here on hosts only go back. */
+  isGoingBack = false;
+  findings: readonly Finding[] = [];
+  readonly hosts = new Map<HostId, HostProgress>();
+  plan: PreflightResult | null = null;
+  private readonly decisions: Decision[] = [];
+  private readonly startedAt = Date.now();
+  private finishedAt: number | null = null;
+  private waiting: readonly Waiting[] = [];
+
+  constructor(input: UpgradeInput) {
+    this.input = input;
+  }
+
+  /** The only place where state and phase change; every change is seen in the Web UI. */
+  enter(state: UpgradeState, phase: UpgradePhase = this.phase): void {
+    this.state = advanceUpgrade(this.state, state);
+    this.phase = phase;
+    upsertSearchAttributes([
+      { key: searchAttributes.phase, value: phase },
+      { key: searchAttributes.state, value: state },
+    ]);
+    this.show();
+  }
+
+  show(): void {
+    setCurrentDetails(upgradePage(this.progress()));
+  }
+
+  setPlan(plan: PreflightResult): void {
+    this.plan = plan;
+    this.findings = plan.findings;
+  }
+
+  planned(): PreflightResult {
+    assert(this.plan !== null, 'planned before anything is done to a host');
+    return this.plan;
+  }
+
+  decide(decision: Omit<Decision, 'at'>): void {
+    this.decisions.push({ at: Date.now(), ...decision });
+    this.decisions.splice(0, Math.max(0, this.decisions.length - MAX_DECISIONS));
+  }
+
+  host(name: HostId): HostProgress {
+    const host = this.hosts.get(name);
+    assert(host !== undefined, `${name} is in the plan`);
+    return host;
+  }
+
+  move(name: HostId, state: HostState): void {
+    const host = this.host(name);
+    this.hosts.set(name, { ...host, state: advanceHost(host.state, state) });
+  }
+
+  record(outcome: HostOutcome): void {
+    const working = this.isGoingBack ? 'rollingBack' : 'installing';
+    this.move(outcome.host, working);
+    const { error: _, ...host } = this.host(outcome.host);
+    this.hosts.set(outcome.host, {
+      ...host,
+      state: advanceHost(working, outcome.state),
+      to: outcome.to,
+      step: outcome.step,
+      ...(outcome.error !== null && { error: outcome.error }),
+      startedAt: outcome.startedAt,
+      finishedAt: outcome.finishedAt,
+    });
+  }
+
+  add({ name, from }: PlannedHost, wave: string | null, state: HostState): void {
+    const nothing = { to: null, step: null, startedAt: null, finishedAt: null };
+    this.hosts.set(name, { name, state, from, wave, ...nothing });
+  }
+
+  note(name: HostId, error: string): void {
+    this.hosts.set(name, { ...this.host(name), error });
+  }
+
+  hostsOf(wave: string, ...states: readonly HostState[]): readonly HostId[] {
+    return this.hostsIn(...states).filter((name) => this.host(name).wave === wave);
+  }
+
+  hostsIn(...states: readonly HostState[]): readonly HostId[] {
+    return [...this.hosts.values()].filter((host) => states.includes(host.state)).map((host) => host.name);
+  }
+
+  failures(): readonly HostProgress[] {
+    return [...this.hosts.values()].filter((host) => isFailure(host.state));
+  }
+
+  /** Takes `count` order numbers; the first of them. */
+  takeSequence(count: number): number {
+    const first = this.sequence;
+    this.sequence += count;
+    return first;
+  }
+
+  /** What an operator wants instead of going on. */
+  ending(): Ending {
+    return this.wishes.ending ?? 'go';
+  }
+
+  /** Something that must be acted on before anything new starts. */
+  isInterrupted(): boolean {
+    return this.wishes.pause || this.wishes.ending !== null;
+  }
+
+  /** Waits until `isMet`, and says meanwhile what for. */
+  async wait(waiting: Omit<Waiting, 'since' | 'until'>, isMet: () => boolean, timeoutMs?: number): Promise<boolean> {
+    const since = Date.now();
+    this.waiting = [{ ...waiting, since, until: timeoutMs === undefined ? null : since + timeoutMs }];
+    this.show();
+    const met = timeoutMs === undefined ? (await condition(isMet), true) : await condition(isMet, timeoutMs);
+    this.waiting = [];
+    return met;
+  }
+
+  end(state: Extract<UpgradeState, 'succeeded' | 'failed' | 'rolledBack' | 'aborted'>): Progress {
+    this.finishedAt = Date.now();
+    // A run that failed in preflight touched nothing, and says so by its phase.
+    this.enter(state, state === 'failed' ? this.phase : 'end');
+    return this.progress();
+  }
+
+  progress(): Progress {
+    const { upgrade, fleet, digest, reference } = this.input;
+    return {
+      id: upgrade,
+      fleet,
+      release: this.plan === null ? reference : releaseLabel(this.plan.release),
+      digest,
+      state: this.state,
+      phase: this.phase,
+      hosts: [...this.hosts.values()],
+      waiting: this.waiting,
+      findings: this.findings,
+      decisions: this.decisions,
+      error: this.error,
+      startedAt: this.startedAt,
+      finishedAt: this.finishedAt,
+    };
+  }
+}
+
+export type Ending = 'go' | 'rollback' | 'abort';

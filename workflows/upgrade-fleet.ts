@@ -1,0 +1,59 @@
+import {
+  ApplicationFailure,
+  condition,
+  allHandlersFinished,
+  isCancellation,
+  rootCause,
+  setHandler,
+  setWorkflowOptions,
+  TemporalFailure,
+} from '@temporalio/workflow';
+import { failureTypes } from '../model/failures.ts';
+import type { Progress, UpgradeInput } from '../model/upgrade.ts';
+import { handleCommands } from './commands.ts';
+import { download } from './download.ts';
+import { install } from './install.ts';
+import { progress } from './messages.ts';
+import { preflight } from './preflight.ts';
+import { rollBack } from './rollback.ts';
+import { Run, type Ending } from './run.ts';
+import { verify } from './verify.ts';
+
+setWorkflowOptions({ versioningBehavior: 'PINNED' }, upgradeFleet);
+
+/** One upgrade of one fleet: preflight, download, install, verify; or all of it back. */
+export async function upgradeFleet(input: UpgradeInput): Promise<Progress> {
+  const run = new Run(input);
+  setHandler(progress, () => ({ ...run.progress(), waveWorkflowId: run.waveWorkflowId }), {
+    description: 'state, phase, hosts, what it waits for and who can move it on',
+  });
+  handleCommands(run);
+
+  try {
+    const ending = await forward(run);
+    if (ending === 'failed') throw failed(run);
+    const end = ending === 'go' ? 'succeeded' : ending === 'abort' ? 'aborted' : await rollBack(run);
+    await condition(allHandlersFinished);
+    return run.end(end);
+  } catch (error) {
+    if (!(error instanceof TemporalFailure)) throw error;
+    if (isCancellation(error)) return run.end('aborted');
+    if (run.state === 'failed') throw error;
+    run.error = rootCause(error) ?? 'unknown cause';
+    throw failed(run);
+  }
+}
+
+async function forward(run: Run): Promise<Ending | 'failed'> {
+  for (const phase of [preflight, download, install, verify]) {
+    const ending = await phase(run);
+    if (ending !== 'go') return ending;
+  }
+  return 'go';
+}
+
+function failed(run: Run): ApplicationFailure {
+  const type = failureTypes.upgradeFailed;
+  const end = run.end('failed');
+  return ApplicationFailure.create({ type, message: end.error ?? 'failed', details: [end], nonRetryable: true });
+}

@@ -1,0 +1,60 @@
+import type { HostOutcome } from '../model/host.ts';
+import type { Digest, FleetId, HostId, UpgradeId } from '../model/ids.ts';
+import type { PlannedHost } from '../model/plan.ts';
+import type { ReleaseRef } from '../model/release.ts';
+
+/** What every child of an upgrade is told: at most MAX_WAVE_HOSTS hosts, so that its input stays under 16 kB. */
+export type WaveInput = {
+  readonly fleet: FleetId;
+  readonly upgrade: UpgradeId;
+  readonly release: ReleaseRef;
+  readonly epoch: number;
+  /** The wave's hosts get the numbers from here on, one each. */
+  readonly sequence: number;
+  readonly name: string;
+  readonly action: 'install' | 'revert';
+  readonly hosts: readonly PlannedHost[];
+  readonly maxUnavailable: number;
+  readonly gatekeeper: boolean;
+  readonly deadlineMs: number;
+  readonly silenceMs: number;
+};
+
+/** Hosts that are in no outcome were not started. */
+export type WaveResult = { readonly outcomes: readonly HostOutcome[] };
+
+/** A chain's hosts lie on the bus, for a chain may be as long as the fleet. */
+export type ChainWaveInput = Omit<WaveInput, 'hosts' | 'maxUnavailable' | 'gatekeeper' | 'action'> & {
+  readonly planDigest: Digest;
+  readonly offset: number;
+  /** The orders and the baton are out already: only lift the hold and follow. */
+  readonly isResumed: boolean;
+};
+
+export type ChainResult = {
+  readonly end: 'through' | 'stopped' | 'held';
+  /** Place of the host that has the baton; one past the last when through. */
+  readonly position: number;
+  /** The host that kept the baton. */
+  readonly outcome: HostOutcome | null;
+};
+
+export type DownloadWaveInput = {
+  readonly fleet: FleetId;
+  readonly upgrade: UpgradeId;
+  readonly release: ReleaseRef;
+  readonly hosts: readonly HostId[];
+  readonly maxParallel: number;
+  readonly byteLimit: number;
+  readonly diskFloorBytes: number;
+  readonly deadlineMs: number;
+};
+
+export type DownloadWaveResult = {
+  readonly staged: readonly HostId[];
+  readonly failed: readonly {
+    readonly host: HostId;
+    readonly kind: 'environment' | 'release';
+    readonly message: string;
+  }[];
+};
