@@ -1,0 +1,108 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from '../eventually.ts';
+import { freePorts } from './free-ports.ts';
+import { startPart, type Part } from './process.ts';
+import { findPart } from './programs.ts';
+
+/** A real etcd for one test file; closed with `await using` or `close()`. */
+export type EtcdCluster = AsyncDisposable & {
+  readonly endpoints: readonly string[];
+  readonly members: readonly EtcdMember[];
+  readonly close: () => Promise<void>;
+};
+
+export type EtcdMember = {
+  readonly name: string;
+  readonly url: string;
+  readonly kill: () => Promise<void>;
+  /** Freezes it: connections are accepted, nothing is answered. */
+  readonly stop: () => void;
+  readonly cont: () => void;
+  readonly start: () => Promise<void>;
+  /** Killed, emptied and started again: one that has forgotten everything. Only for a cluster of one. */
+  readonly wipe: () => Promise<void>;
+};
+
+/** Longest until a new or restarted etcd answers; ms. */
+const READY_MS = 20_000;
+
+export async function startEtcd(
+  options: { readonly members?: number; readonly args?: readonly string[] } = {},
+): Promise<EtcdCluster> {
+  const count = options.members ?? 1;
+  const program = await findPart('etcd');
+  const folder = await mkdtemp(join(tmpdir(), 'refit-etcd-'));
+  const ports = await freePorts(count * 2);
+  const plans = Array.from({ length: count }, (_, index) => ({
+    name: `etcd-${index + 1}`,
+    url: `http://127.0.0.1:${ports[index * 2] ?? 0}`,
+    peer: `http://127.0.0.1:${ports[index * 2 + 1] ?? 0}`,
+  }));
+  const initial = plans.map(({ name, peer }) => `${name}=${peer}`).join(',');
+  const members = plans.map((plan) => createMember({ ...plan, program, folder, initial, args: options.args ?? [] }));
+  const close = async (): Promise<void> => {
+    await Promise.all(members.map((member) => member.kill()));
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    await Promise.all(members.map((member) => member.start()));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { endpoints: plans.map(({ url }) => url), members, close, [Symbol.asyncDispose]: close };
+}
+
+type MemberPlan = {
+  readonly name: string;
+  readonly url: string;
+  readonly peer: string;
+  readonly program: string;
+  readonly folder: string;
+  readonly initial: string;
+  readonly args: readonly string[];
+};
+
+function createMember(plan: MemberPlan): EtcdMember {
+  const dataDir = join(plan.folder, plan.name);
+  let part: Part | null = null;
+  const start = async (): Promise<void> => {
+    const started = startPart({
+      program: plan.program,
+      args: memberArgs(plan, dataDir),
+      logFile: `${dataDir}.log`,
+    });
+    part = started;
+    await eventually(() => isHealthy(plan.url, started), { withinMs: READY_MS, everyMs: 20 });
+  };
+  const kill = async (): Promise<void> => part?.kill();
+  return {
+    name: plan.name,
+    url: plan.url,
+    start,
+    kill,
+    stop: () => part?.send('SIGSTOP'),
+    cont: () => part?.send('SIGCONT'),
+    wipe: async () => {
+      await kill();
+      await rm(dataDir, { recursive: true, force: true });
+      await start();
+    },
+  };
+}
+
+function memberArgs({ name, url, peer, initial, args }: MemberPlan, dataDir: string): readonly string[] {
+  return [
+    ...['--name', name, '--data-dir', dataDir, '--listen-client-urls', url, '--advertise-client-urls', url],
+    ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', initial],
+    ...['--logger', 'zap', '--log-level', 'warn', ...args],
+  ];
+}
+
+async function isHealthy(url: string, part: Part): Promise<boolean> {
+  if (part.hasEnded()) throw new Error(`etcd at ${url} has ended: ${part.tail()}`);
+  const answer = await fetch(`${url}/health`, { signal: AbortSignal.timeout(2_000) });
+  return (await answer.text()).includes('"true"');
+}
