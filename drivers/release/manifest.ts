@@ -1,0 +1,82 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { formatPath, itemPaths, parseYaml, schemaProblems, valueAt, type Problem } from '../yaml-document.ts';
+import { Manifest } from './manifest-schema.ts';
+import { namedFiles } from './named-files.ts';
+import { readPayload, type Payload } from './payload.ts';
+import { ReleaseProblems } from './release-problems.ts';
+
+/** A release's folder, read and found to be right. */
+export type ReleaseSource = {
+  readonly manifest: Manifest;
+  /** release.yaml as it stands. */
+  readonly text: string;
+  readonly payload: Payload;
+};
+
+export const MANIFEST_FILE = 'release.yaml';
+
+/** Words that releases will know later. */
+const LATER_FIELDS = ['services', 'units', 'migrations'];
+const LATER_STEPS = ['kernel', 'engine'];
+
+/** Throws ReleaseProblems with everything that is wrong, in the file's order. */
+export async function readReleaseFolder(folder: string): Promise<ReleaseSource> {
+  const text = await readManifestText(folder);
+  const document = parseYaml(text);
+  if (document.faults.length > 0) throw new ReleaseProblems(MANIFEST_FILE, document.faults);
+  const parsed = Manifest.safeParse(document.value);
+  const named = namedFiles(document.value);
+  const payload = await readPayload(folder, named);
+  const problems = [
+    ...(parsed.success ? [] : schemaProblems(parsed.error.issues, document.value).map(later(document.value))),
+    ...twice(document.value),
+    ...payload.problems,
+  ];
+  if (!parsed.success || problems.length > 0) {
+    throw new ReleaseProblems(MANIFEST_FILE, problems.map(document.describe));
+  }
+  return { manifest: parsed.data, text, payload };
+}
+
+async function readManifestText(folder: string): Promise<string> {
+  try {
+    return await readFile(join(folder, MANIFEST_FILE), 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new ReleaseProblems(MANIFEST_FILE, [`1:1: expected the folder ${folder} to hold it, got ${code}`]);
+  }
+}
+
+/** Says of the words of a later version that they are just that, instead of calling them unknown. */
+function later(value: unknown): (problem: Problem) => Problem {
+  const message = 'not supported by this version of refit';
+  return (problem) => {
+    const [first, second, , last] = problem.path;
+    const isLaterField = problem.path.length === 1 && LATER_FIELDS.includes(String(first));
+    const isStepType = first === 'host' && second === 'steps' && last === 'type' && problem.path.length === 4;
+    const type = valueAt(value, problem.path);
+    if (isLaterField) return { ...problem, message };
+    return isStepType && LATER_STEPS.includes(String(type))
+      ? { ...problem, message: `steps of type ${String(type)} are ${message}` }
+      : problem;
+  };
+}
+
+/** Step names and targets stand once in a release: a step's name is its address, and a later file would undo an earlier. */
+function twice(value: unknown): readonly Problem[] {
+  const steps = itemPaths(value, ['host', 'steps']);
+  const targets = steps.flatMap((step) => itemPaths(value, [...step, 'files']).map((file) => [...file, 'to']));
+  return [steps.map((step) => [...step, 'id']), targets].flatMap((paths) => repeated(value, paths));
+}
+
+function repeated(value: unknown, paths: readonly Problem['path'][]): readonly Problem[] {
+  const first = new Map<string, Problem['path']>();
+  return paths.flatMap((path) => {
+    const text = valueAt(value, path);
+    if (typeof text !== 'string') return [];
+    const earlier = first.get(text);
+    if (earlier === undefined) first.set(text, path);
+    return earlier === undefined ? [] : [{ path, message: `"${text}" is already ${formatPath(earlier)}` }];
+  });
+}

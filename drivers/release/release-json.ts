@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import { isName, parseStepId } from '../../model/ids.ts';
+import type { Release } from '../../model/release.ts';
+
+// The agent runs this on every host: nothing but zod and the model is imported here.
+
+/** Throws an Error that names the field when the text is no release that this version can install. */
+export function parseRelease(json: string): Release {
+  const parsed = ReleaseJson.safeParse(toValue(json));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const field = issue === undefined ? '' : issue.path.map(String).join('.');
+  throw new Error(`release.json is not one that this version of refit can read: ${field}: ${issue?.message ?? ''}`);
+}
+
+/** The same bytes for the same release: fields in alphabetical order. Its digest is the release's `contents`. */
+export const encodeRelease = (release: Release): string => `${JSON.stringify(sorted(release), null, 1)}\n`;
+
+const Command = z.array(z.string());
+const Name = z.string().refine(isName, 'expected a name');
+const Count = z.int().nonnegative();
+/** Files of the release are joined to a folder on the host: nothing that climbs out of it is a path. */
+const InnerPath = z.string().regex(/^(?!.*(^|\/)\.\.(\/|$))[^/\0][^\0]*$/, 'expected a path inside the release');
+const step = { id: Name.transform(parseStepId) };
+
+const Step = z.discriminatedUnion('type', [
+  z.object({
+    ...step,
+    type: z.literal('files'),
+    files: z.array(
+      z.object({ from: InnerPath, to: z.string(), mode: z.string(), owner: z.string(), group: z.string() }),
+    ),
+  }),
+  z.object({
+    ...step,
+    type: z.literal('packages'),
+    format: z.literal('deb'),
+    packages: z.array(z.object({ file: InnerPath, name: z.string(), version: z.string(), architecture: z.string() })),
+  }),
+  z.object({
+    ...step,
+    type: z.literal('unit'),
+    unit: z.string(),
+    enabled: z.boolean(),
+    state: z.enum(['started', 'restarted', 'stopped']),
+  }),
+  z.object({
+    ...step,
+    type: z.literal('run'),
+    check: Command.min(1),
+    command: Command.min(1),
+    undo: Command.min(1).nullable(),
+    probe: Command.min(1).nullable(),
+    timeoutMs: Count,
+  }),
+  z.object({ ...step, type: z.literal('reboot'), timeoutMs: Count }),
+  z.object({
+    ...step,
+    type: z.literal('container'),
+    name: z.string(),
+    image: z.string(),
+    command: Command,
+    env: z.record(z.string(), z.string()),
+    ports: z.array(z.string()),
+    volumes: z.array(z.string()),
+    network: z.string(),
+    restart: z.enum(['no', 'always', 'unless-stopped', 'on-failure']),
+    timeoutMs: Count,
+  }),
+]);
+
+const Probe = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('http'), url: z.string(), status: Count, contains: z.string().nullable() }),
+  z.object({ type: z.literal('tcp'), host: z.string(), port: Count }),
+  z.object({ type: z.literal('exec'), command: Command.min(1) }),
+  z.object({ type: z.literal('unit'), unit: z.string() }),
+]);
+
+const ReleaseJson = z.object({
+  schema: z.literal(1),
+  name: Name,
+  version: z.string().min(1),
+  upgradesFrom: z.array(z.string()),
+  fleets: z.array(z.string()),
+  host: z.object({
+    deadlineMs: Count,
+    diskFreeBytes: Count,
+    steps: z.array(Step),
+    health: z.object({ probes: z.array(Probe), minHealthyTimeMs: Count, deadlineMs: Count }),
+  }),
+  contents: z.array(z.object({ path: InnerPath, sha256: z.string().regex(/^[0-9a-f]{64}$/), sizeBytes: Count })),
+});
+
+function toValue(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (cause) {
+    throw new Error(`release.json is not JSON: ${json.slice(0, MAX_QUOTED)}`, { cause });
+  }
+}
+
+/** Longest piece of a broken file that an error quotes. */
+const MAX_QUOTED = 60;
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, item]) => [key, sorted(item)]));
+}

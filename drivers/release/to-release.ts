@@ -1,0 +1,76 @@
+import { assert } from '../../model/assert.ts';
+import type { Package, Probe, Release, ReleaseFile, Step } from '../../model/release.ts';
+import { digestHex } from '../../model/ids.ts';
+import { sha256 } from '../oci/blob.ts';
+import { MANIFEST_FILE, type ReleaseSource } from './manifest.ts';
+import type { Manifest } from './manifest-schema.ts';
+import { payloadPath } from './payload.ts';
+
+/** What the author wrote, as the model has it: units in the names, packages read, every file digested. */
+export function toRelease({ manifest, text, payload }: ReleaseSource): Release {
+  const { host } = manifest;
+  return {
+    schema: manifest.schema,
+    name: manifest.name,
+    version: manifest.version,
+    upgradesFrom: manifest.upgradesFrom,
+    fleets: manifest.fleets,
+    host: {
+      deadlineMs: host.deadline,
+      diskFreeBytes: host.diskFree,
+      steps: host.steps.map((step) => toStep(step, payload.packages)),
+      health: {
+        probes: host.health.probes.map(toProbe),
+        minHealthyTimeMs: host.health.minHealthyTime,
+        deadlineMs: host.health.deadline,
+      },
+    },
+    contents: contentsOf({ text, payload }),
+  };
+}
+
+function contentsOf({ text, payload }: Pick<ReleaseSource, 'text' | 'payload'>): readonly ReleaseFile[] {
+  const manifest = { path: MANIFEST_FILE, sha256: digestHex(sha256(text)), sizeBytes: Buffer.byteLength(text) };
+  const files = [...payload.files].map(([path, { sha256: hex, sizeBytes }]) => ({ path, sha256: hex, sizeBytes }));
+  return [manifest, ...files.filter(({ path }) => path !== MANIFEST_FILE)].sort((left, right) =>
+    left.path < right.path ? -1 : 1,
+  );
+}
+
+type ManifestStep = Manifest['host']['steps'][number];
+
+function toStep(step: ManifestStep, packages: ReadonlyMap<string, Package>): Step {
+  switch (step.type) {
+    case 'files':
+      return { ...step, files: step.files.map((file) => ({ ...file, from: payloadPath(file.from) })) };
+    case 'packages':
+      return {
+        id: step.id,
+        type: 'packages',
+        format: 'deb',
+        packages: step.files.map((file) => readOf(packages, file)),
+      };
+    case 'unit':
+      return step;
+    case 'run': {
+      const { timeout, undo = null, probe = null, ...rest } = step;
+      return { ...rest, undo, probe, timeoutMs: timeout };
+    }
+    case 'reboot':
+      return { id: step.id, type: 'reboot', timeoutMs: step.timeout };
+    case 'container': {
+      const { timeout, ...rest } = step;
+      return { ...rest, timeoutMs: timeout };
+    }
+  }
+}
+
+function readOf(packages: ReadonlyMap<string, Package>, file: string): Package {
+  const read = packages.get(payloadPath(file));
+  assert(read !== undefined, `the package ${file} was read with the manifest`);
+  return read;
+}
+
+function toProbe(probe: Manifest['host']['health']['probes'][number]): Probe {
+  return probe.type === 'http' ? { ...probe, contains: probe.contains ?? null } : probe;
+}
