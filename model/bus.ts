@@ -127,8 +127,8 @@ export const busKeys = (fleet: FleetId) =>
     chain: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/chain`,
     baton: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/baton`,
     hold: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/hold`,
-    /** Named by the plan's digest: two attempts at the same preflight may have seen two fleets. */
-    plan: (upgrade: UpgradeId, plan: Digest) => `/refit/v1/${fleet}/upgrades/${upgrade}/plan/${plan.slice(7, 23)}/`,
+    /** Named by the digest: two attempts at one preflight may have seen two fleets. Apart from what agents watch. */
+    plan: (upgrade: UpgradeId, plan: Digest) => `/refit/v1/${fleet}/plans/${upgrade}/${plan.slice(7, 23)}/`,
     planPage: (upgrade: UpgradeId, plan: Digest, page: number) =>
-      `/refit/v1/${fleet}/upgrades/${upgrade}/plan/${plan.slice(7, 23)}/${String(page).padStart(6, '0')}`,
+      `/refit/v1/${fleet}/plans/${upgrade}/${plan.slice(7, 23)}/${String(page).padStart(6, '0')}`,
   }) as const;

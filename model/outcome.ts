@@ -7,6 +7,9 @@ import { releaseLabel, type ReleaseRef } from './release.ts';
 /** Longest error text of an outcome; characters. A wave's outcomes have to fit into one payload. */
 export const MAX_ERROR_LENGTH = 400;
 
+/** How a refusal begins that is not final: the agent is at work on something else, and looks at the order again after it. */
+export const BUSY = 'busy';
+
 /** An order as its sender remembers it. */
 export type SentOrder = Pick<Order, 'epoch' | 'sequence' | 'action'> & {
   readonly host: HostId;
@@ -17,6 +20,7 @@ export type SentOrder = Pick<Order, 'epoch' | 'sequence' | 'action'> & {
 /** How the order ended by the agent's report; null: it has not ended, or the report is of another order. */
 export function readOutcome(order: SentOrder, report: Report | null): HostOutcome | null {
   if (report === null || !isSameOrder(report, order)) return null;
+  if (report.refused?.startsWith(BUSY) === true) return null;
   if (report.refused !== null) return outcome(order, report, { state: notDone(order), error: report.refused });
   if (!isSettled(report.phase)) return null;
   switch (report.phase) {

@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto';
+import { busKeys } from '../model/bus.ts';
+import { parseDigest, type Digest, type FleetId, type UpgradeId } from '../model/ids.ts';
+import { MAX_WAVE_HOSTS, type Plan, type PlannedHost } from '../model/plan.ts';
+import type { Activities } from './activities.ts';
+import { wrongInput } from './failure.ts';
+import type { Ports } from './ports.ts';
+
+/** Characters of a plan in one value. Host names are ASCII, so these are bytes; etcd takes 1.5 MB at once, small is quick. */
+const PAGE_LENGTH = 48 * 1024;
+/** Plans that this worker remembers; one per running upgrade, and upgrades of few fleets run at a time. */
+const MAX_REMEMBERED = 4;
+/** How often a page whose write got no answer is tried again. */
+const MAX_ATTEMPTS = 5;
+const PAUSE_MS = 50;
+
+type PlanPlace = { readonly fleet: FleetId; readonly upgrade: UpgradeId; readonly planDigest: Digest };
+
+/** The plan lies on the bus in pages, named by its digest: a workflow carries the name only. */
+export class PlanStore {
+  readonly #ports: Pick<Ports, 'bus' | 'clock'>;
+  readonly #remembered = new Map<Digest, Plan>();
+
+  constructor(ports: Pick<Ports, 'bus' | 'clock'>) {
+    this.#ports = ports;
+  }
+
+  /** Idempotent: the same plan has the same keys and the same values. */
+  async save(plan: Plan): Promise<Digest> {
+    const text = JSON.stringify(plan);
+    const digest = digestOf(text);
+    const keys = busKeys(plan.fleet);
+    for (let page = 0; page * PAGE_LENGTH < text.length; page++) {
+      const value = text.slice(page * PAGE_LENGTH, (page + 1) * PAGE_LENGTH);
+      await this.#savePage(keys.planPage(plan.upgrade, digest, page), value);
+    }
+    this.#remember(digest, plan);
+    return digest;
+  }
+
+  async load(place: PlanPlace): Promise<Plan> {
+    const remembered = this.#remembered.get(place.planDigest);
+    if (remembered !== undefined) return remembered;
+    const pages = await this.#ports.bus.list(busKeys(place.fleet).plan(place.upgrade, place.planDigest));
+    const text = pages.map(({ value }) => value).join('');
+    const found = digestOf(text);
+    if (found !== place.planDigest) {
+      const what = pages.length === 0 ? 'is not on the bus' : `reads as ${found} in ${pages.length} pages`;
+      throw wrongInput(
+        `plan ${place.planDigest} of ${place.upgrade} ${what}: etcd was wiped or restored; start it again`,
+      );
+    }
+    const plan = parsePlan(text);
+    this.#remember(found, plan);
+    return plan;
+  }
+
+  async #savePage(key: string, value: string): Promise<void> {
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const entry = await this.#ports.bus.read(key);
+      if (entry?.value === value) return;
+      const conditions = [{ key, revision: entry?.revision ?? null }];
+      const result = await this.#ports.bus.write({ conditions, puts: [{ key, value }] });
+      if (result.outcome === 'ok') return;
+      await this.#ports.clock.sleep(PAUSE_MS * attempt);
+    }
+    throw new Error(`could not write ${key} in ${MAX_ATTEMPTS} attempts`);
+  }
+
+  #remember(digest: Digest, plan: Plan): void {
+    this.#remembered.delete(digest);
+    this.#remembered.set(digest, plan);
+    const [oldest] = this.#remembered.keys();
+    if (this.#remembered.size > MAX_REMEMBERED && oldest !== undefined) this.#remembered.delete(oldest);
+  }
+}
+
+/** Idempotent: reads. */
+export function createLoadWave(plans: PlanStore): Activities['loadWave'] {
+  return async (input) => {
+    const hosts = hostsOf(await plans.load(input), input.wave);
+    return { hosts: hosts.slice(input.offset, input.offset + MAX_WAVE_HOSTS), total: hosts.length };
+  };
+}
+
+/** null: the hosts that are there already. */
+export function hostsOf(plan: Plan, wave: string | null): readonly PlannedHost[] {
+  if (wave === null) return plan.hops.flatMap((hop) => hop.alreadyThere);
+  const found = plan.hops.flatMap((hop) => hop.waves).find(({ name }) => name === wave);
+  if (found === undefined) throw wrongInput(`the plan of ${plan.upgrade} has no wave "${wave}"`);
+  return found.hosts;
+}
+
+const digestOf = (text: string): Digest => parseDigest(`sha256:${createHash('sha256').update(text).digest('hex')}`);
+
+/** Its digest was checked: what is read is what `save` wrote. */
+const parsePlan = (text: string): Plan => JSON.parse(text) as Plan;
