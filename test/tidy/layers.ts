@@ -14,6 +14,8 @@ type Layer = {
 const node = /^node:/;
 const temporal = /^@temporalio\//;
 const messages = ['workflows/messages.ts', 'workflows/search-attributes.ts'];
+/** Building a release builds the agent that it carries. */
+const agentBuild = 'agent/build.ts';
 
 /** DESIGN.md's picture of the folders: dependencies point to model/. */
 export const layers: Readonly<Record<string, Layer>> = {
@@ -36,11 +38,12 @@ export const layers: Readonly<Record<string, Layer>> = {
   client: {
     values: ['model', 'drivers', 'client', 'lab'],
     types: ['workflows'],
-    files: messages,
+    files: [...messages, agentBuild],
     packages: [node, /^@temporalio\/(client|common|envconfig)/, /^(commander|listr2|zod|pino|semver|execa)$/],
   },
   lab: {
     values: ['model', 'drivers', 'client', 'lab'],
+    files: [agentBuild],
     packages: [node, /^(execa|zod|listr2)$/],
   },
 };

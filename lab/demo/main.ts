@@ -1,0 +1,96 @@
+import { join } from 'node:path';
+import { openLab, type Lab } from '../lab.ts';
+import { REGISTRY_NAME, registryEndpoint } from '../registry.ts';
+import type { LabState } from '../state.ts';
+import { SAMPLE_REPOSITORY, publishSample } from '../sample/publish.ts';
+import { FIRST_VERSION, NEXT_VERSION } from '../sample/sample.ts';
+import { temporalUi } from '../temporal.ts';
+import { startLoad, type Seen } from './load.ts';
+import { measure, versionOf, type DemoHost, type Measured } from './measure.ts';
+import { say, step } from './narration.ts';
+import { runRefit, showTimes } from './refit.ts';
+import { resultTable } from './result.ts';
+
+/** The first release goes to one host, and when that is healthy to all others: nobody uses the platform yet. */
+const FIRST_INSTALL = ['--install', 'waves', '--waves', '1,100%'];
+
+/** `npm run demo`: a whole fleet from one release to the next, under requests. */
+async function main(): Promise<number> {
+  const lab = openLab();
+  step(
+    1,
+    'Bring up a lab: hosts with systemd, dpkg and a Docker Engine each, a registry, etcd, Temporal and a worker.',
+  );
+  const up = await lab.up({ say });
+  if (up.kind === 'refused') throw new Error(up.reason);
+  const hosts = up.state.hosts.map(({ name, ports }): DemoHost => ({ name, httpPort: ports.http }));
+  say(`the lab is up: ${hosts.map(({ name }) => name).join(', ')}`);
+
+  step(2, 'Build two releases of a sample platform and publish them. A release is one container image.');
+  await publish(up.state, lab);
+
+  step(3, `See that every host is on the first release, ${FIRST_VERSION}.`);
+  const before = await bringToFirst(lab, hosts);
+  if (before === null) return 1;
+  const isThere = before.every((host) => versionOf(host) === NEXT_VERSION);
+  if (isThere)
+    say(`every host is on ${NEXT_VERSION} already; to see it from the start: npx refit lab down, then npm run demo`);
+
+  step(4, `Upgrade the fleet to ${NEXT_VERSION}, one host after another, while requests go to every host.`);
+  const { exitCode, seen, times } = await upgradeUnderLoad(lab, hosts);
+  if (exitCode !== 0) say(`refit ended with exit code ${exitCode}`);
+
+  step(5, 'Ask every host what it runs: its daemon, its package database and its name server.');
+  const after = await Promise.all(hosts.map((host) => measure(lab, host)));
+  process.stdout.write(`\n${resultTable({ before, after, seen, times })}\n\n`);
+  return conclude(up.state, after);
+}
+
+async function publish({ registry }: LabState, lab: Lab): Promise<void> {
+  const registries = { [REGISTRY_NAME]: { endpoint: registryEndpoint(registry.port), credentialsFile: null } };
+  for (const version of [FIRST_VERSION, NEXT_VERSION]) {
+    const { digest } = await publishSample({ version, folder: join(lab.paths.folder, 'sample'), registries });
+    say(`${SAMPLE_REPOSITORY}:${version} is ${digest}`);
+  }
+}
+
+/** Null: the first release could not be installed. A host that is ahead is left alone. */
+async function bringToFirst(lab: Lab, hosts: readonly DemoHost[]): Promise<readonly Measured[] | null> {
+  const found = await Promise.all(hosts.map((host) => measure(lab, host)));
+  if (found.some((host) => versionOf(host) === NEXT_VERSION)) {
+    for (const host of found) say(`${host.host} is on ${versionOf(host) ?? 'no release, or between two'}`);
+    return found;
+  }
+  const exitCode = await runRefit(lab, ['upgrade', `${SAMPLE_REPOSITORY}:${FIRST_VERSION}`, ...FIRST_INSTALL]);
+  if (exitCode !== 0) return null;
+  return Promise.all(hosts.map((host) => measure(lab, host)));
+}
+
+async function upgradeUnderLoad(
+  lab: Lab,
+  hosts: readonly DemoHost[],
+): Promise<{
+  readonly exitCode: number;
+  readonly seen: ReadonlyMap<string, Seen>;
+  readonly times: ReadonlyMap<string, number>;
+}> {
+  const id = `${lab.name}-demo-${Date.now().toString(36)}`;
+  const load = startLoad(hosts.map(({ name, httpPort }) => ({ name, url: `http://127.0.0.1:${httpPort}/health` })));
+  try {
+    const exitCode = await runRefit(lab, ['upgrade', `${SAMPLE_REPOSITORY}:${NEXT_VERSION}`, '--id', id]);
+    return { exitCode, seen: await load.stop(), times: await showTimes(lab, id) };
+  } finally {
+    await load.stop();
+  }
+}
+
+function conclude(state: LabState, after: readonly Measured[]): number {
+  say(`what happened, in Temporal's Web UI: ${temporalUi(state)}`);
+  say('the lab stays up: look around with npx refit fleet status, take it down with npx refit lab down');
+  const elsewhere = after.filter((host) => versionOf(host) !== NEXT_VERSION);
+  for (const host of elsewhere) say(`${host.host} was not measured at ${NEXT_VERSION}`);
+  if (elsewhere.length === 0) say(`all ${after.length} hosts were measured at ${NEXT_VERSION}`);
+  return elsewhere.length === 0 ? 0 : 1;
+}
+
+process.exitCode = await main();

@@ -1,0 +1,48 @@
+import { table } from '../../client/cli/table.ts';
+import type { Seen } from './load.ts';
+import { versionOf, type Measured } from './measure.ts';
+
+export type Result = {
+  readonly before: readonly Measured[];
+  readonly after: readonly Measured[];
+  readonly seen: ReadonlyMap<string, Seen>;
+  /** By the host's name, ms; hosts that were not touched are left out. */
+  readonly times: ReadonlyMap<string, number>;
+};
+
+/** A row a host: what it was and is, what changed, how long it took, and what its users saw. */
+export function resultTable({ before, after, seen, times }: Result): string {
+  const rows = after.map((now) => {
+    const was = before.find(({ host }) => host === now.host);
+    const users = seen.get(now.host);
+    const took = times.get(now.host);
+    return [
+      now.host,
+      `${(was && versionOf(was)) ?? 'nothing'} → ${versionOf(now) ?? describe(now)}`,
+      was === undefined ? '' : changes(was, now).join(', ') || 'nothing',
+      took === undefined ? 'not touched' : formatMs(took),
+      users === undefined || took === undefined ? '' : formatMs(users.longestGapMs),
+      users === undefined ? '' : `${users.answered} answered, ${users.failed} failed`,
+    ];
+  });
+  return table([['HOST', 'MEASURED', 'CHANGED', 'TOOK', 'AWAY', 'REQUESTS'], ...rows]);
+}
+
+export const formatMs = (ms: number): string => (ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`);
+
+/** What is not the same as before. */
+export function changes(was: Measured, now: Measured): readonly string[] {
+  const parts: readonly (readonly [string, boolean])[] = [
+    ['packages', was.cli !== now.cli],
+    ['daemon', was.daemon !== now.daemon],
+    ['configuration', was.configuration !== now.configuration],
+    ['name server', was.dns !== now.dns],
+    ['restarted', was.boot !== now.boot],
+  ];
+  return parts.filter(([, isChanged]) => isChanged).map(([name]) => name);
+}
+
+/** For a host whose parts do not agree. */
+function describe({ daemon, cli, dns }: Measured): string {
+  return `daemon ${daemon ?? '?'}, packages ${cli ?? '?'}, dns ${dns ?? '?'}`;
+}
