@@ -87,7 +87,7 @@ export class EngineConnection {
       signal?.throwIfAborted();
       if (ending.signal.reason === TIMED_OUT)
         throw this.#error('deadline', `did not answer within ${withinMs} ms`, what);
-      throw this.#error(kindOf(error), error instanceof Error ? error.message.trim() : String(error), what);
+      throw this.#error(kindOf(error), wordsOf(error), what);
     } finally {
       clearTimeout(timer);
       // Not aborted: an opened stream lives on, and its caller ends it.
@@ -108,6 +108,12 @@ function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(new Error('ended')), { once: true });
   });
+}
+
+/** The engine's own words, without what the library puts in front. */
+function wordsOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(/^\(HTTP code \d+\) [a-z ]+ - /, '').trim();
 }
 
 function kindOf(error: unknown): EngineFailure {
