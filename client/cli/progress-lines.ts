@@ -1,0 +1,103 @@
+import { isEnded, isFailure } from '../../model/host.ts';
+import type { HostProgress, Progress, Waiting } from '../../model/upgrade.ts';
+import { isHostAtWork } from '../merge-progress.ts';
+import { formatDuration } from './quantity.ts';
+
+/** One line for people; the tone becomes a colour where there are colours. */
+export type Line = { readonly text: string; readonly tone: 'plain' | 'strong' | 'quiet' | 'working' | 'good' | 'bad' };
+
+/** Hosts that have a line each; of a larger fleet those at work or in trouble are shown, the others are counted. */
+export const MAX_HOST_LINES = 40;
+
+/** The whole upgrade at one moment, a line a host. Pure. */
+export function progressLines(progress: Progress, now: number): readonly Line[] {
+  return [headline(progress, now), ...waitLines(progress, now), ...hostLines(progress.hosts, now)];
+}
+
+/** What is new since the last look, for a log that can't be redrawn. Pure. */
+export function changeLines(before: Progress | null, after: Progress): readonly string[] {
+  const { id, release, fleet, phase, state } = after;
+  const isSamePhase = before?.phase === phase && before.state === state && before.release === release;
+  const known = new Map(before?.hosts.map((host) => [host.name, describeHost(host)]));
+  const waits = new Set(before?.waiting.map((wait) => wait.what));
+  return [
+    ...(isSamePhase ? [] : [`upgrade ${id}: ${release} on fleet ${fleet}: ${phase}, ${state}`]),
+    ...after.hosts.filter((host) => isNews(known.get(host.name), host)).map(describeHost),
+    ...shownWaits(after)
+      .filter((wait) => !waits.has(wait.what))
+      .map((wait) => `waits for ${wait.what}; moved on by: ${wait.movedOnBy}`),
+  ];
+}
+
+/** `host-2 installing 1.0.0 → 2.0.0, packages 2/5`. */
+export function describeHost(host: HostProgress): string {
+  const step = host.step !== null && !isDone(host) ? `, ${host.step}` : '';
+  const error = host.error === undefined ? '' : `: ${host.error}`;
+  return `${host.name} ${host.state} ${versions(host)}${step}${error}`.trimEnd();
+}
+
+export const versions = ({ from, to }: Pick<HostProgress, 'from' | 'to'>): string =>
+  from === null && to === null ? '' : `${from ?? 'nothing'} → ${to ?? '?'}`;
+
+function headline(progress: Progress, now: number): Line {
+  const { id, release, fleet, phase, state, startedAt, finishedAt } = progress;
+  const took = formatDuration((finishedAt ?? now) - startedAt);
+  return { text: `upgrade ${id}: ${release} on fleet ${fleet}   ${phase}, ${state}   ${took}`, tone: 'strong' };
+}
+
+function waitLines(progress: Progress, now: number): readonly Line[] {
+  return shownWaits(progress).map(({ what, since, until, movedOnBy }) => {
+    const bound = until === null ? '' : `, at most ${formatDuration(until - now)} more`;
+    const text = `waits for ${what}, since ${formatDuration(now - since)}${bound}; moved on by: ${movedOnBy}`;
+    return { text, tone: 'working' };
+  });
+}
+
+/** A host at work has its own line, which says more than the wait for it. */
+function shownWaits({ waiting, hosts }: Progress): readonly Waiting[] {
+  const working = new Set<string>(hosts.filter(isHostAtWork).map((host) => host.name));
+  return waiting.filter((wait) => wait.host === null || !working.has(wait.host));
+}
+
+function hostLines(hosts: readonly HostProgress[], now: number): readonly Line[] {
+  const shown = hosts.length <= MAX_HOST_LINES ? hosts : hosts.filter(isOfInterest).slice(0, MAX_HOST_LINES);
+  const width = (texts: readonly string[]): number => Math.max(0, ...texts.map((text) => text.length));
+  const names = width(shown.map((host) => host.name));
+  const states = width(shown.map((host) => host.state));
+  const paths = width(shown.map(versions));
+  const lines = shown.map((host): Line => {
+    const cells = [host.name.padEnd(names), host.state.padEnd(states), versions(host).padEnd(paths), took(host, now)];
+    const rest = host.error ?? (isDone(host) ? '' : (host.step ?? ''));
+    return { text: `  ${cells.join('  ')}  ${rest}`.trimEnd(), tone: tone(host) };
+  });
+  return shown.length === hosts.length ? lines : [...lines, { text: `  ${countStates(hosts)}`, tone: 'quiet' }];
+}
+
+/** `3 done, 2 installing, 95 pending`. */
+export function countStates(hosts: readonly HostProgress[]): string {
+  const counts = new Map<string, number>();
+  for (const host of hosts) counts.set(host.state, (counts.get(host.state) ?? 0) + 1);
+  return [...counts].map(([state, count]) => `${count} ${state}`).join(', ');
+}
+
+function took(host: HostProgress, now: number): string {
+  if (host.startedAt === null) return ''.padEnd(TIME_WIDTH);
+  const end = host.finishedAt ?? (isEnded(host.state) ? host.startedAt : now);
+  return formatDuration(end - host.startedAt).padStart(TIME_WIDTH);
+}
+
+/** `59m 59s` fits. */
+const TIME_WIDTH = 7;
+
+function tone(host: HostProgress): Line['tone'] {
+  if (isFailure(host.state)) return 'bad';
+  if (isDone(host)) return 'good';
+  return isHostAtWork(host) ? 'working' : 'quiet';
+}
+
+/** A log has a line for every state, and for every step of a host at work. */
+const isNews = (known: string | undefined, host: HostProgress): boolean =>
+  known !== describeHost(host) && !(known === undefined && host.state === 'pending');
+
+const isOfInterest = (host: HostProgress): boolean => isHostAtWork(host) || isFailure(host.state);
+const isDone = ({ state }: HostProgress): boolean => isEnded(state) && !isFailure(state);

@@ -1,0 +1,95 @@
+import { isFailure } from '../../model/host.ts';
+import type { Progress, UpgradeState } from '../../model/upgrade.ts';
+import { isHostAtWork } from '../merge-progress.ts';
+import { exitCodes, type ExitCode } from './exit.ts';
+import { formatDuration } from './quantity.ts';
+
+/** What the shell and the person hear at the end of a command that followed an upgrade. */
+export type Verdict = { readonly exitCode: ExitCode; readonly message: string };
+
+/** Failed hosts whose retry and skip are spelled out; more are seen in the table. */
+const MAX_SPELLED_HOSTS = 5;
+
+/** What the operator asked for: a roll back that was asked for and reached is done. */
+export type Asked = 'upgrade' | 'rollback';
+
+export function verdict(progress: Progress, asked: Asked): Verdict {
+  if (needsOperator(progress)) return { exitCode: exitCodes.waiting, message: waitingMessage(progress) };
+  const { id, fleet, state } = progress;
+  switch (state) {
+    case 'succeeded':
+      return { exitCode: asked === 'upgrade' ? exitCodes.done : exitCodes.failed, message: succeededMessage(progress) };
+    case 'rolledBack':
+      return {
+        exitCode: asked === 'rollback' ? exitCodes.done : exitCodes.failed,
+        message: `upgrade ${id} was rolled back: fleet ${fleet} is as it was before${because(progress)}`,
+      };
+    case 'failed':
+      return wasRefused(progress)
+        ? { exitCode: exitCodes.wrongInput, message: findingsMessage(progress) }
+        : { exitCode: exitCodes.failed, message: `upgrade ${id} failed${because(progress)}` };
+    case 'aborted':
+      return {
+        exitCode: exitCodes.failed,
+        message: `upgrade ${id} was aborted; hosts stay as they are${because(progress)}`,
+      };
+    default:
+      return {
+        exitCode: exitCodes.done,
+        message: `upgrade ${id} goes on (${state}); watch it with: refit upgrades watch ${id}`,
+      };
+  }
+}
+
+/** Nothing more happens before an operator speaks. */
+export function needsOperator(progress: Progress): boolean {
+  const stops: readonly UpgradeState[] = ['paused', 'waiting'];
+  return stops.includes(progress.state) && !progress.hosts.some(isHostAtWork);
+}
+
+/** Preflight said no: no host was touched. */
+export function wasRefused({ state, phase, findings }: Progress): boolean {
+  return state === 'failed' && phase === 'preflight' && findings.some((finding) => finding.severity === 'error');
+}
+
+/** The commands that can move the upgrade on, spelled out for the hosts that failed. */
+export function nextCommands(progress: Progress): readonly string[] {
+  const failed = progress.hosts.filter((host) => isFailure(host.state)).slice(0, MAX_SPELLED_HOSTS);
+  const said = progress.waiting.filter((wait) => wait.until === null).flatMap((wait) => wait.movedOnBy.split(' | '));
+  const commands = said.flatMap((command) =>
+    command.includes(' HOST') && failed.length > 0
+      ? failed.map((host) => command.replace(' HOST', ` ${host.name}`))
+      : [command],
+  );
+  return [...new Set(commands)];
+}
+
+export function findingsMessage(progress: Progress): string {
+  const lines = progress.findings.map(
+    ({ host, severity, what, remedy }) => `  ${severity}: ${host ?? 'fleet'}: ${what}; ${remedy}`,
+  );
+  return [`${progress.release} was refused before any host was touched:`, ...lines].join('\n');
+}
+
+function waitingMessage(progress: Progress): string {
+  const whats = progress.waiting.map((wait) => wait.what);
+  const reason = whats.length > 0 ? `: waits for ${whats.join(', ')}` : because(progress);
+  const commands = nextCommands(progress);
+  const next = commands.length === 0 ? [] : ['what can be done:', ...commands.map((command) => `  ${command}`)];
+  return [`upgrade ${progress.id} is ${progress.state}${reason}`, ...next].join('\n');
+}
+
+function succeededMessage({ id, fleet, release, hosts, startedAt, finishedAt }: Progress): string {
+  if (hosts.every((host) => host.state === 'alreadyThere')) {
+    return `nothing had to be done: every host of fleet ${fleet} is on ${release} already`;
+  }
+  const count = (state: string): number => hosts.filter((host) => host.state === state).length;
+  const others = hosts.filter((host) => host.state !== 'done' && host.state !== 'alreadyThere').length;
+  const parts = [`${count('done')} of ${hosts.length} hosts upgraded`];
+  if (count('alreadyThere') > 0) parts.push(`${count('alreadyThere')} there already`);
+  if (others > 0) parts.push(`${others} left behind`);
+  const took = finishedAt === null ? '' : ` in ${formatDuration(finishedAt - startedAt)}`;
+  return `upgrade ${id} succeeded: fleet ${fleet} is on ${release}, ${parts.join(', ')}${took}`;
+}
+
+const because = ({ error }: Progress): string => (error === null ? '' : `: ${error}`);

@@ -1,0 +1,69 @@
+import {
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import type { FleetId, HostId, UpgradeId } from '../model/ids.ts';
+import * as messages from '../workflows/messages.ts';
+import { askWorker } from './bounded.ts';
+import type { TemporalConnection } from './connection.ts';
+import { Unreachable } from './unreachable.ts';
+
+/** What an operator asks of a running upgrade. */
+export type Command =
+  | { readonly name: 'pause' | 'resume' | 'rollback' | 'abort'; readonly reason?: string; readonly by: string }
+  | { readonly name: 'approve'; readonly step: string; readonly reason?: string; readonly by: string }
+  | { readonly name: 'retryHost' | 'skipHost'; readonly host: HostId; readonly reason?: string; readonly by: string };
+
+/** refused: it makes no sense now; nothing has changed, and `because` says why. */
+export type CommandOutcome =
+  | { readonly outcome: 'accepted'; readonly message: string }
+  | { readonly outcome: 'refused'; readonly because: string };
+
+export async function commandUpgrade(
+  temporal: TemporalConnection,
+  target: { readonly fleet: FleetId; readonly upgrade: UpgradeId },
+  command: Command,
+): Promise<CommandOutcome> {
+  try {
+    const answer = await askWorker(temporal, target.fleet, () => send(temporal, target, command));
+    return { outcome: 'accepted', message: answer.message };
+  } catch (error) {
+    if (error instanceof WorkflowUpdateFailedError) return { outcome: 'refused', because: refusal(error) };
+    if (error instanceof WorkflowNotFoundError) return { outcome: 'refused', because: `${target.upgrade} is over` };
+    if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) throw unanswered(target, error);
+    throw error;
+  }
+}
+
+function send(
+  temporal: TemporalConnection,
+  { fleet, upgrade }: { readonly fleet: FleetId; readonly upgrade: UpgradeId },
+  command: Command,
+): Promise<messages.CommandAnswer> {
+  const handle = temporal.client.workflow.getHandle(messages.fleetWorkflowId(fleet));
+  const { name: _, ...argument } = command;
+  const common = { upgrade, ...argument };
+  switch (command.name) {
+    case 'approve':
+      return handle.executeUpdate(messages.approve, { args: [{ ...common, step: command.step }] });
+    case 'retryHost':
+    case 'skipHost':
+      return handle.executeUpdate(messages[command.name], { args: [{ ...common, host: command.host }] });
+    default:
+      return handle.executeUpdate(messages[command.name], { args: [common] });
+  }
+}
+
+function refusal(error: WorkflowUpdateFailedError): string {
+  return error.cause instanceof ApplicationFailure ? error.cause.message : (error.cause?.message ?? error.message);
+}
+
+/** Whether the command arrived can't be told: the server holds on to it for a while after the caller has gone. */
+function unanswered(target: { readonly fleet: FleetId; readonly upgrade: UpgradeId }, cause: Error): Unreachable {
+  return new Unreachable(
+    `no worker answers for fleet ${target.fleet}; start one with: refit worker; whether the command arrived says: refit upgrades show ${target.upgrade}`,
+    { cause },
+  );
+}

@@ -1,0 +1,110 @@
+import type { Fleet } from '../model/fleet.ts';
+import type { UpgradeId } from '../model/ids.ts';
+import { isOver, type Progress } from '../model/upgrade.ts';
+import { commandUpgrade, type Command, type CommandOutcome } from './command-upgrade.ts';
+import { connectTemporal, type TemporalConnection } from './connection.ts';
+import { finalProgress } from './final-progress.ts';
+import { findUpgrade, listUpgrades, type FoundUpgrade } from './find-upgrade.ts';
+import { liveProgress } from './live-progress.ts';
+import { startUpgrade, type StartOutcome, type StartRequest } from './start-upgrade.ts';
+import { Unreachable } from './unreachable.ts';
+
+export type { Command, CommandOutcome } from './command-upgrade.ts';
+export type { FoundUpgrade } from './find-upgrade.ts';
+export type { StartOutcome, StartRequest } from './start-upgrade.ts';
+
+/** Pause between two looks at a running upgrade; ms. Short enough that a line a host looks alive. */
+const WATCH_INTERVAL_MS = 300;
+/** Tries to see a run whose end and last answer cross each other. */
+const LOOKS_AT_AN_END = 20;
+
+/** How people and programs speak to the upgrades of one fleet. Throws Unreachable when Temporal or a worker doesn't answer. */
+export interface Upgrades {
+  /** Starts an upgrade, unless the fleet has one at work. */
+  start(request: StartRequest): Promise<StartOutcome>;
+  /** The fleet's upgrades, the latest first. */
+  list(): Promise<readonly FoundUpgrade[]>;
+  /** Where an upgrade is, over or not; null if there is none of that name. */
+  progress(id: UpgradeId): Promise<Progress | null>;
+  /** Asks a running upgrade for something; its own rules may refuse. */
+  command(id: UpgradeId, command: Command): Promise<CommandOutcome>;
+  /** Calls back with every look at the upgrade until it is over, `onProgress` says stop, or the signal fires. */
+  watch(id: UpgradeId, watcher: Watcher, signal: AbortSignal): Promise<Progress | null>;
+  close(): Promise<void>;
+}
+
+export interface Watcher {
+  /** `stop` ends the watch; the upgrade goes on. */
+  onProgress(progress: Progress): 'go on' | 'stop';
+  /** Temporal or the worker can't be reached; the watch goes on trying. */
+  onTrouble(message: string, since: number): void;
+}
+
+/** Connects to the fleet's Temporal. */
+export async function openUpgrades({ fleet }: { readonly fleet: Fleet }): Promise<Upgrades> {
+  const temporal = await connectTemporal(fleet);
+  const name = fleet.fleet;
+  const progress = (id: UpgradeId): Promise<Progress | null> => upgradeProgress(temporal, name, id);
+  return {
+    start: (request) => startUpgrade(temporal, name, request),
+    list: () => listUpgrades(temporal, name),
+    progress,
+    command: (id, command) => commandUpgrade(temporal, { fleet: name, upgrade: id }, command),
+    watch: (id, watcher, signal) => watch(() => progress(id), watcher, signal),
+    close: () => temporal.connection.close(),
+  };
+}
+
+async function upgradeProgress(
+  temporal: TemporalConnection,
+  fleet: Fleet['fleet'],
+  id: UpgradeId,
+): Promise<Progress | null> {
+  for (let look = 0; look < LOOKS_AT_AN_END; look++) {
+    const found = await findUpgrade(temporal, fleet, id);
+    if (found === null) return null;
+    if (!found.isRunning) return finalProgress(temporal, fleet, found);
+    const live = await liveProgress(temporal, fleet);
+    // Between the two calls it may have ended, and another one begun: look again.
+    if (live.id === id && !isOver(live.state)) return live;
+    await pause(WATCH_INTERVAL_MS / 2, null);
+  }
+  throw new Error(`upgrade ${id} of fleet ${fleet} says that it is over, but its workflow does not end`);
+}
+
+async function watch(
+  look: () => Promise<Progress | null>,
+  watcher: Watcher,
+  signal: AbortSignal,
+): Promise<Progress | null> {
+  let last: Progress | null = null;
+  let troubleSince: number | null = null;
+  // Bounded by the operator alone: an upgrade may take days.
+  while (!signal.aborted) {
+    try {
+      const progress = await look();
+      troubleSince = null;
+      if (progress === null) return last;
+      last = progress;
+      if (watcher.onProgress(progress) === 'stop' || isOver(progress.state)) return progress;
+    } catch (error) {
+      if (!(error instanceof Unreachable)) throw error;
+      troubleSince ??= Date.now();
+      watcher.onTrouble(error.message, troubleSince);
+    }
+    await pause(WATCH_INTERVAL_MS, signal);
+  }
+  return last;
+}
+
+function pause(ms: number, signal: AbortSignal | null): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener('abort', end);
+  });
+}
