@@ -4,9 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { z } from 'zod';
-
-/** The agent as one script and the files it reads; paths are relative to the agent's folder. */
-export type AgentFiles = { readonly version: string; readonly files: ReadonlyMap<string, Uint8Array> };
+import type { AgentBundle } from '../drivers/release/build.ts';
 
 const CHECKOUT = dirname(import.meta.dirname);
 
@@ -20,7 +18,7 @@ const VERSION_DIGITS = 12;
  * Bundles the agent. Its version is the package's with the digest of what was bundled, so that two agents with one
  * version are the same agent.
  */
-export async function buildAgent(entry: string = join(CHECKOUT, 'agent', 'main.ts')): Promise<AgentFiles> {
+export async function buildAgent(entry: string = join(CHECKOUT, 'agent', 'main.ts')): Promise<AgentBundle> {
   const [script, protos] = await Promise.all([bundle(entry), protoFiles()]);
   const version = `${await packageVersion()}+${digestOf([['agent/agent.cjs', script], ...protos])}`;
   const named = Buffer.from(script.toString().replaceAll(VERSION_PLACE, version));
@@ -49,9 +47,9 @@ async function bundle(entry: string): Promise<Buffer> {
 /** ssh2, below dockerode, tries native parts and does without them; a host gets one script. */
 const withoutNativeParts: Plugin = {
   name: 'without-native-parts',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /(^cpu-features$|\.node$)/ }, ({ path }) => ({ path, namespace: 'native' }));
-    onLoad({ filter: /.*/, namespace: 'native' }, ({ path }) => ({
+  setup(esbuild) {
+    esbuild.onResolve({ filter: /(^cpu-features$|\.node$)/ }, ({ path }) => ({ path, namespace: 'native' }));
+    esbuild.onLoad({ filter: /.*/, namespace: 'native' }, ({ path }) => ({
       contents: `throw new Error(${JSON.stringify(`${path} is not part of the agent`)});`,
     }));
   },

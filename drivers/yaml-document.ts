@@ -12,7 +12,7 @@ export type YamlDocument = {
   /** Faults of the text itself, such as a field that is there twice. */
   readonly faults: readonly string[];
   /** `LINE:COL: field: message`; the nearest parent's place for a field that isn't there. */
-  describe(problem: Problem): string;
+  readonly describe: (problem: Problem) => string;
 };
 
 /** A file that people write has faults: all of them, each as `FILE:LINE:COL: field: what is wrong`. */

@@ -27,7 +27,8 @@ export type BuiltRelease = BuiltImage & { readonly release: Release; readonly co
  */
 export async function buildRelease(options: {
   readonly folder: string;
-  readonly agent: AgentBundle;
+  /** Asked for once the folder is found to be right. */
+  readonly agent: () => Promise<AgentBundle>;
   /** Folder of the OCI layout; absent: `.refit/releases/<name>-<version>` in the working folder. */
   readonly output?: string | undefined;
   readonly cacheFolder?: string | undefined;
@@ -38,12 +39,13 @@ export async function buildRelease(options: {
   const contents = sha256(json);
   const work = await mkdtemp(join(tmpdir(), 'refit-release-'));
   try {
-    const layers = await createLayers({ source, json, work, ...options });
+    const agent = await options.agent();
+    const layers = await createLayers({ source, json, work, agent, cacheFolder: options.cacheFolder });
     const image = {
       layers,
       entrypoint: [...runtimeCommand, '/refit/agent/agent.cjs'],
       command: ['download'],
-      labels: releaseLabels(release, contents, options.agent.version),
+      labels: releaseLabels(release, contents, agent.version),
     };
     const layout = resolve(options.output ?? join('.refit', 'releases', `${release.name}-${release.version}`));
     return { ...(await buildImage(image, layout)), release, contents };

@@ -6,13 +6,17 @@ import { parseDuration, parseSize } from './quantities.ts';
 
 /** `release.yaml` as authors write it. What comes out has the model's units: ms and bytes. */
 
-/** A text of one form. The message is complete: whoever reads it sees what is expected, with an example. */
-const text = (expected: string, isValid: (value: string) => boolean): z.ZodString =>
-  z.string({ error: `expected ${expected}` }).refine(isValid, { error: `expected ${expected}`, abort: true });
-const matching = (expected: string, pattern: RegExp): z.ZodString =>
-  z.string({ error: `expected ${expected}` }).regex(pattern, { error: `expected ${expected}`, abort: true });
+/**
+ * A text of one form. The message is complete: whoever reads it sees what is expected, with an example. The pattern is
+ * what editors check by the JSON Schema, `isValid` what no pattern says.
+ */
+function matching(expected: string, pattern: RegExp, isValid: (value: string) => boolean = () => true): z.ZodString {
+  const error = `expected ${expected}`;
+  return z.string({ error }).regex(pattern, { error, abort: true }).refine(isValid, { error, abort: true });
+}
 
 const DURATION = /^\d+(\.\d+)?(ms|s|m|h)$/;
+const PORT = /^(\d{1,5}):(\d{1,5})(?:\/(?:tcp|udp))?$/;
 const SIZE = /^\d+(\.\d+)?(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)$/;
 
 const Duration = matching('a duration such as 10m, 30s or 500ms', DURATION)
@@ -37,7 +41,9 @@ const Command = Arguments.min(1).meta({
 const noShell = (input: unknown): string =>
   typeof input === 'string' ? ' (no shell is started; for one write ["sh", "-c", "…"])' : '';
 
-const StepId = text('a step name of lower-case letters, digits, dots and dashes', isName)
+const NAME = /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/;
+
+const StepId = matching('a step name of lower-case letters, digits, dots and dashes', NAME, isName)
   .transform(parseStepId)
   .meta({ description: 'Names the step in plans, reports and errors; unique in the release.' });
 const Account = matching('the name or number of an account, in quotes', /^([a-z_][a-z0-9_-]*\$?|\d+)$/);
@@ -45,7 +51,7 @@ const UnitName = matching(
   'a systemd unit such as sample.service',
   /^[\w:.@\\-]+\.(service|socket|timer|path|target|mount)$/,
 );
-const SourcePath = matching('a path in the release’s folder, without ".."', /^(?!.*(^|\/)\.\.(\/|$))[^/\0][^\0]*$/);
+const SourcePath = matching('a path in the release\'s folder, without ".."', /^(?!.*(^|\/)\.\.(\/|$))[^/\0][^\0]*$/);
 const TargetPath = matching('an absolute path without ".."', /^(?!.*\/\.\.?(\/|$))(\/[^/\0]+)+$/);
 
 const FilesStep = z.strictObject({
@@ -53,7 +59,7 @@ const FilesStep = z.strictObject({
   type: z.literal('files'),
   files: list(
     z.strictObject({
-      from: SourcePath.meta({ description: 'The file in the release’s folder.' }),
+      from: SourcePath.meta({ description: "The file in the release's folder." }),
       to: TargetPath.meta({ description: 'Where it goes on the host.' }),
       mode: matching('an octal mode in quotes, such as "0644"', /^[0-7]{3,4}$/)
         .transform((mode) => mode.padStart(4, '0'))
@@ -67,7 +73,7 @@ const FilesStep = z.strictObject({
 const PackagesStep = z.strictObject({
   id: StepId,
   type: z.literal('packages'),
-  files: list(matching('the path of a .deb file in the release’s folder', /^(?!.*(^|\/)\.\.(\/|$))[^/\0].*\.deb$/)).min(
+  files: list(matching("the path of a .deb file in the release's folder", /^(?!.*(^|\/)\.\.(\/|$))[^/\0].*\.deb$/)).min(
     1,
   ),
 });
@@ -99,16 +105,20 @@ const ContainerStep = z.strictObject({
   id: StepId,
   type: z.literal('container'),
   name: matching('a container name', /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/),
-  image: text('an image by digest, such as registry.example/dns@sha256:…', (image) => digestedImage(image) !== null)
+  image: matching(
+    'an image by digest, such as registry.example/dns@sha256:…',
+    /@sha256:[0-9a-f]{64}$/,
+    (image) => digestedImage(image) !== null,
+  )
     .transform((image) => digestedImage(image) ?? image)
     .meta({ description: 'By digest, so that every host runs the same image: registry/name@sha256:…' }),
-  command: Command.or(z.tuple([])).default([]).meta({ description: 'Instead of the image’s own command.' }),
+  command: Command.or(z.tuple([])).default([]).meta({ description: "Instead of the image's own command." }),
   env: z
     .record(z.string().regex(/^[^=\0]+$/), z.string())
     .default({})
     .meta({ description: 'Environment variables; numbers in quotes.' }),
   ports: list(
-    text('a port such as 8080:80 or 53:53/udp', isPort).transform((port) =>
+    matching('a port such as 8080:80 or 53:53/udp', PORT, isPort).transform((port) =>
       port.includes('/') ? port : `${port}/tcp`,
     ),
   ).default([]),
@@ -126,9 +136,9 @@ const ContainerStep = z.strictObject({
 const Probe = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('http'),
-    url: text('an address such as http://127.0.0.1:8080/health', isHttpUrl),
+    url: matching('an address such as http://127.0.0.1:8080/health', /^https?:\/\//, (url) => URL.canParse(url)),
     status: z.int().min(100).max(599).default(200),
-    contains: z.string().optional().meta({ description: 'Text that the answer’s body must contain.' }),
+    contains: z.string().optional().meta({ description: "Text that the answer's body must contain." }),
   }),
   z.strictObject({
     type: z.literal('tcp'),
@@ -162,12 +172,16 @@ const Host = z.strictObject({
 export const Manifest = z
   .strictObject({
     schema: z.literal(1).default(1),
-    name: text('a name of lower-case letters, digits, dots and dashes', isName),
-    version: text('a semantic version such as 2.0.0', (version) => semver.valid(version) === version),
-    upgradesFrom: list(text('a version range such as ^1.4.0', (range) => semver.validRange(range) !== null))
+    name: matching('a name of lower-case letters, digits, dots and dashes', NAME, isName),
+    version: matching(
+      'a semantic version such as 2.0.0',
+      /^\d+\.\d+\.\d+/,
+      (version) => semver.valid(version) === version,
+    ),
+    upgradesFrom: list(matching('a version range such as ^1.4.0', /./, (range) => semver.validRange(range) !== null))
       .default([])
       .meta({ description: 'Versions that this one can be installed over; none named: any.' }),
-    fleets: list(matching('a fleet’s name, in which * stands for any text', /^[a-z0-9.*-]+$/))
+    fleets: list(matching("a fleet's name, in which * stands for any text", /^[a-z0-9.*-]+$/))
       .default([])
       .meta({ description: 'Fleets that the release is for; none named: every fleet.' }),
     host: Host.meta({ description: 'What is done on every host.' }),
@@ -177,10 +191,6 @@ export const Manifest = z
 export type Manifest = z.output<typeof Manifest>;
 
 function isPort(port: string): boolean {
-  const [, published = '', inside = ''] = /^(\d{1,5}):(\d{1,5})(?:\/(?:tcp|udp))?$/.exec(port) ?? [];
+  const [, published, inside] = PORT.exec(port) ?? [];
   return [published, inside].every((number) => Number(number) >= 1 && Number(number) <= 65_535);
-}
-
-function isHttpUrl(url: string): boolean {
-  return /^https?:\/\//.test(url) && URL.canParse(url);
 }

@@ -28,16 +28,20 @@ export async function readReleaseFolder(folder: string): Promise<ReleaseSource> 
   const parsed = Manifest.safeParse(document.value);
   const named = namedFiles(document.value);
   const payload = await readPayload(folder, named);
+  const malformed = parsed.success ? [] : schemaProblems(parsed.error.issues, document.value);
   const problems = [
-    ...(parsed.success ? [] : schemaProblems(parsed.error.issues, document.value).map(later(document.value))),
+    ...malformed.map(later(document.value)),
     ...twice(document.value),
-    ...payload.problems,
+    // A path that is none was said once already.
+    ...payload.problems.filter(({ path }) => !malformed.some((other) => isSamePath(other.path, path))),
   ];
   if (!parsed.success || problems.length > 0) {
     throw new ReleaseProblems(MANIFEST_FILE, problems.map(document.describe));
   }
   return { manifest: parsed.data, text, payload };
 }
+
+const isSamePath = (left: Problem['path'], right: Problem['path']): boolean => formatPath(left) === formatPath(right);
 
 async function readManifestText(folder: string): Promise<string> {
   try {

@@ -1,0 +1,96 @@
+import type { Command } from 'commander';
+import { buildAgent } from '../../agent/build.ts';
+import { loadFleet, nearestFleetFile } from '../../drivers/fleet-file.ts';
+import { createRegistry, type Published, type Publisher } from '../../drivers/registry.ts';
+import { buildRelease, type BuiltRelease } from '../../drivers/release/build.ts';
+import { manifestJsonSchema } from '../../drivers/release/json-schema.ts';
+import { DocumentProblems } from '../../drivers/yaml-document.ts';
+import { RegistryError, type ReadRelease } from '../../model/registry.ts';
+import { exitCodes, fail } from './exit.ts';
+import { outputOf, withExamples, type CommonOptions } from './output.ts';
+import { buildLines, releaseLines } from './release-lines.ts';
+
+type BuildFlags = CommonOptions & { readonly push?: string; readonly output?: string };
+
+/** `refit release …`: makes, publishes and shows releases. */
+export function registerRelease(program: Command): void {
+  const release = program.command('release').description('make, publish and show releases');
+  withExamples(
+    release
+      .command('build')
+      .description('make the image of the release in DIR, the same image each time; no Docker Engine is needed')
+      .argument('<dir>', 'folder with release.yaml and the files it names')
+      .option('--push <ref>', 'publish it; without a tag in the reference the version becomes the tag')
+      .option('--output <dir>', 'where the image is written to, as an OCI layout (.refit/releases/NAME-VERSION)')
+      .action((dir: string, _flags: unknown, command: Command) => settled(() => build(dir, command.optsWithGlobals()))),
+    'refit release build ./sample',
+    'refit release build ./sample --push registry.lab:5000/sample',
+    'refit release build ./sample --push registry.lab:5000/sample:2.0.0 --json',
+  );
+  withExamples(
+    release
+      .command('show')
+      .description('show what a published release is and does')
+      .argument('<ref>', 'release in a registry, by tag or digest')
+      .action((ref: string, _flags: unknown, command: Command) => settled(() => show(ref, command.optsWithGlobals()))),
+    'refit release show registry.lab:5000/sample:2.0.0',
+    'refit release show registry.lab:5000/sample:2.0.0 --json',
+  );
+  withExamples(
+    release
+      .command('schema')
+      .description('print the JSON Schema of release.yaml, for editors')
+      .action(() => void process.stdout.write(`${JSON.stringify(manifestJsonSchema(), null, 2)}\n`)),
+    'refit release schema > release.schema.json',
+  );
+}
+
+async function build(folder: string, flags: BuildFlags): Promise<void> {
+  const output = outputOf(flags);
+  const registry = flags.push === undefined ? null : openRegistry();
+  const built = await buildRelease({ folder, agent: buildAgent, output: flags.output });
+  const published = flags.push === undefined || registry === null ? null : await push(registry, built, flags.push);
+  if (output.json) output.document(buildDocument(built, published));
+  else for (const line of buildLines(built, published)) output.say(line);
+}
+
+const push = (registry: Publisher, { layout, release }: BuiltRelease, reference: string): Promise<Published> =>
+  registry.push({ layout, reference, version: release.version });
+
+function buildDocument(built: BuiltRelease, published: Published | null): object {
+  const { release, digest, contents, layout, sizeBytes, layers } = built;
+  const { reference = null, tag = null } = published ?? {};
+  const { name, version } = release;
+  return { name, version, digest, contents, reference, tag, layout, sizeBytes, layers };
+}
+
+async function show(reference: string, flags: CommonOptions): Promise<void> {
+  const output = outputOf(flags);
+  const read = await openRegistry().readRelease(reference);
+  if (output.json) output.document(showDocument(read));
+  else for (const line of releaseLines(read)) output.say(line);
+}
+
+function showDocument({ ref, release, sizeBytes, layers }: ReadRelease): object {
+  return { ...ref, reference: `${ref.repository}@${ref.digest}`, sizeBytes, layers, release };
+}
+
+/** With the fleet file's registries; a release can be made and shown without a fleet, too. */
+function openRegistry(): Publisher {
+  const file = nearestFleetFile();
+  return createRegistry(file === null ? {} : loadFleet(file).registries);
+}
+
+/** What was wrong with the input, or which service did not answer, as the exit code. */
+async function settled(action: () => Promise<void>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    if (error instanceof DocumentProblems) fail(exitCodes.wrongInput, error.message, { cause: error });
+    if (error instanceof RegistryError) {
+      const code = error.kind === 'unreachable' ? exitCodes.unreachable : exitCodes.wrongInput;
+      fail(code, error.message, { cause: error });
+    }
+    throw error;
+  }
+}
