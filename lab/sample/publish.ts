@@ -25,6 +25,6 @@ export async function publishSample(options: PublishOptions): Promise<Published>
   const dir = join(folder, `sample-${version}`);
   await writeSample({ version, dir, dnsImage: dnsImage.reference, ...(edit === undefined ? {} : { edit }) });
   const output = join(folder, `sample-${version}-image`);
-  const release = await buildRelease({ folder: dir, agent: await buildAgent(), output });
+  const release = await buildRelease({ folder: dir, agent: buildAgent, output });
   return registry.push({ layout: release.layout, reference: SAMPLE_REPOSITORY, version });
 }
