@@ -1,0 +1,58 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Ports } from '../activities/ports.ts';
+import * as values from '../drivers/bus-values.ts';
+import { createEngine } from '../drivers/docker/engine.ts';
+import { createEtcdBus } from '../drivers/etcd/bus.ts';
+import { loadFleet } from '../drivers/fleet-file.ts';
+import { parseReference } from '../drivers/oci/reference.ts';
+import { pause } from '../drivers/pause.ts';
+import { createRegistry } from '../drivers/registry.ts';
+import type { Engine } from '../model/engine.ts';
+import type { Fleet } from '../model/fleet.ts';
+import type { HostId } from '../model/ids.ts';
+import type { Clock } from '../model/ports.ts';
+import { readCredentials } from './credentials.ts';
+import { askEtcdHealth } from './etcd-health.ts';
+
+export type WorkerLog = (message: string, fields: Readonly<Record<string, unknown>>) => void;
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  sleep: async (ms, signal) => (signal === undefined ? sleep(ms) : pause(ms, signal)),
+};
+
+/** The real things, for the fleet file as it is now; hosts are looked up again at each use. */
+export function createPorts(fleetFile: string, log: WorkerLog): { readonly ports: Ports; readonly close: () => void } {
+  const fleet = loadFleet(fleetFile);
+  const { endpoints, tls } = fleet.etcd;
+  const bus = createEtcdBus({ endpoints, tls, log });
+  const ports: Ports = {
+    bus,
+    clock: systemClock,
+    values,
+    registry: createRegistry(fleet.registries),
+    engine: rememberEngines(() => loadFleet(fleetFile)),
+    loadFleet: () => loadFleet(fleetFile),
+    registryAuth: async (image) => {
+      const file = fleet.registries[parseReference(image).registry]?.credentialsFile ?? null;
+      return file === null ? null : readCredentials(file);
+    },
+    etcdHealth: async (signal) => askEtcdHealth(fleet.etcd, signal),
+  };
+  return { ports, close: () => bus.close() };
+}
+
+/** One engine a host, and a new one when the fleet file names another endpoint. */
+function rememberEngines(load: () => Fleet): (host: HostId) => Engine {
+  const engines = new Map<HostId, { readonly access: string; readonly engine: Engine }>();
+  return (host) => {
+    const found = load().hosts.find(({ name }) => name === host);
+    if (found === undefined) throw new Error(`host ${host} is not in the fleet file any more`);
+    const access = JSON.stringify(found.engine);
+    const remembered = engines.get(host);
+    if (remembered?.access === access) return remembered.engine;
+    const engine = createEngine(found.engine, host);
+    engines.set(host, { access, engine });
+    return engine;
+  };
+}

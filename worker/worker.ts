@@ -1,0 +1,43 @@
+import { Runtime, Worker, type NativeConnection } from '@temporalio/worker';
+import { hostname } from 'node:os';
+import { createActivities } from '../activities/create.ts';
+import type { Ports } from '../activities/ports.ts';
+import type { FleetId } from '../model/ids.ts';
+import { taskQueue } from '../workflows/messages.ts';
+import { workflowBundle } from './bundle.ts';
+
+/** Activities at the same time: two whole waves, since each of them only waits for a host. */
+const MAX_ACTIVITIES = 256;
+/** How long running activities may go on after the worker was asked to end. They are couriers: another worker goes on at once. */
+const SHUTDOWN_GRACE = '2 seconds';
+/** When a worker that does not drain ends all the same. */
+const SHUTDOWN_FORCE = '15 seconds';
+/** How often a heartbeat is passed on to the server, where the live progress reads it. */
+const HEARTBEAT_THROTTLE = '1 second';
+
+export type RefitWorkerOptions = {
+  readonly connection: NativeConnection;
+  readonly namespace: string;
+  readonly fleet: FleetId;
+  readonly ports: Ports;
+  /** Another place for the bundled workflow code; tests that bundle at the same time have one each. */
+  readonly bundleFolder?: string;
+};
+
+/** A worker of one fleet; any number of them may run. `workerDeploymentOptions` come with worker versions. */
+export async function createRefitWorker(options: RefitWorkerOptions): Promise<Worker> {
+  const { connection, namespace, fleet, ports, bundleFolder } = options;
+  return Worker.create({
+    connection,
+    namespace,
+    taskQueue: taskQueue(fleet),
+    workflowBundle: await workflowBundle(Runtime.instance().logger, bundleFolder),
+    activities: createActivities(ports),
+    identity: `${hostname()}:${process.pid}`,
+    maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
+    maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
+    defaultHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
+    shutdownGraceTime: SHUTDOWN_GRACE,
+    shutdownForceTime: SHUTDOWN_FORCE,
+  });
+}
