@@ -89,9 +89,20 @@ function serve({ request, response, blobs, mode }: Exchange): void {
     response.writeHead(404, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ errors: [{ code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' }] }));
   } else if (blob.type !== LAYER || mode === 'good' || request.method === 'HEAD') {
-    response.writeHead(200, headers(blob, digest));
-    response.end(request.method === 'HEAD' ? undefined : blob.bytes);
+    give({ request, response, blob, digest });
   } else misbehave(response, { ...blob, digest, mode });
+}
+
+type Given = Pick<Exchange, 'request' | 'response'> & { readonly blob: Blob; readonly digest: string };
+
+/** An engine goes on where a broken connection ended: it asks for the rest. */
+function give({ request, response, blob, digest }: Given): void {
+  const from = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+  const bytes = blob.bytes.subarray(from);
+  const range = `bytes ${from}-${blob.bytes.length - 1}/${blob.bytes.length}`;
+  if (from === 0) response.writeHead(200, headers(blob, digest));
+  else response.writeHead(206, { ...headers({ ...blob, bytes }, digest), 'content-range': range });
+  response.end(request.method === 'HEAD' ? undefined : bytes);
 }
 
 const headers = (blob: Blob, digest: string): Record<string, string> => ({
