@@ -1,0 +1,182 @@
+import { assert } from '../../model/assert.ts';
+import type { ReportError } from '../../model/bus.ts';
+import type { StepId } from '../../model/ids.ts';
+import type { Health, Step } from '../../model/release.ts';
+import type { StepPlace } from '../ports.ts';
+import type { AgentContext } from './context.ts';
+import { MAX_STEP_ATTEMPTS } from './decide.ts';
+import type { StepState, Work } from './state.ts';
+
+/** Pause between two looks at the probes; ms. */
+const PROBE_PERIOD_MS = 200;
+/** Longest time for one look at one probe; ms. */
+const PROBE_LOOK_MS = 5_000;
+/** Longest wait for the last report to get out before a reboot; ms. It is a courtesy, not a condition. */
+const LAST_WORD_MS = 500;
+
+/** A failure of the world at one step. */
+export class StepProblem extends Error {
+  readonly step: StepId | null;
+  readonly kind: ReportError['kind'];
+
+  constructor(step: StepId | null, kind: ReportError['kind'], options: { message: string; cause?: unknown }) {
+    super(options.message, { cause: options.cause });
+    this.step = step;
+    this.kind = kind;
+  }
+}
+
+export type StepRun = { readonly work: Work; readonly index: number; readonly signal: AbortSignal };
+
+/**
+ * Brings one step's effect about, once.
+ *
+ * 1. What is there already is not touched and costs no record.
+ * 2. The record of the start, with what undo needs, is on the disk before the effect; the record of the end after it.
+ * 3. A step that was begun and not ended is looked at first; what undo needs is never captured a second time.
+ */
+export async function installStep(context: AgentContext, run: StepRun): Promise<void> {
+  const { step, state, place } = stepRun(context, run);
+  try {
+    await bringAbout(context, { ...run, step, state, place });
+  } catch (error) {
+    if (error instanceof StepProblem) throw error;
+    const message = `step ${step.id} (${step.type}) failed: ${error instanceof Error ? error.message : String(error)}`;
+    throw new StepProblem(step.id, 'failed', { message, cause: error });
+  }
+}
+
+type Begun = StepRun & { readonly step: Step; readonly state: StepState | null; readonly place: StepPlace };
+
+async function bringAbout(context: AgentContext, { index, signal, step, state, place }: Begun): Promise<void> {
+  const { ledger, ports, bootId } = context;
+  const isThere = step.type === 'reboot' ? isRebooted(context, state) : await ports.steps.check(step, place);
+  signal.throwIfAborted();
+  const finished = { type: 'stepFinished', index } as const;
+  if (isThere && state === null) {
+    ledger.note(finished);
+    return;
+  }
+  if (isThere) {
+    ledger.append(finished);
+    return;
+  }
+
+  const attempt = (state?.attempt ?? 0) + 1;
+  if (attempt > MAX_STEP_ATTEMPTS) {
+    throw new Error(`cut off ${MAX_STEP_ATTEMPTS} times before it was done`);
+  }
+  const before = state?.before ?? (step.type === 'reboot' ? { bootId } : await ports.steps.capture(step, place));
+  signal.throwIfAborted();
+  ledger.append({ type: 'stepStarted', index, attempt, bootId, before });
+  if (step.type === 'reboot') return reboot(context, step.timeoutMs, signal);
+  await ports.steps.apply(step, { ...place, before });
+  ledger.append(finished);
+}
+
+/** Asks for it and waits for the end; who comes back from this wait was not rebooted. */
+export async function reboot(context: AgentContext, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  const { clock, boot, log } = context.ports;
+  await Promise.race([context.sender.idle(), clock.sleep(LAST_WORD_MS)]);
+  log('rebooting', { bootId: context.bootId });
+  await boot.reboot();
+  await clock.sleep(timeoutMs, signal);
+  throw new Error(`the host did not reboot within ${Math.round(timeoutMs / 1000)} s`);
+}
+
+/** All steps are there: measures them, waits until the host is healthy, and is done. */
+export async function verifyHost(context: AgentContext, work: Work, signal: AbortSignal): Promise<void> {
+  const measured = await measure(context, work, signal);
+  const waitedMs = await becomeHealthy(context, work.host.health, signal);
+  // What ran when it was started may have died since.
+  const measuredLast = waitedMs === 0 ? measured : await measure(context, work, signal);
+  signal.throwIfAborted();
+  context.ledger.append({ type: 'finished', phase: 'done', error: null, measured: measuredLast });
+  context.ledger.publishInstalled();
+  context.ports.log('done', { upgrade: work.order.upgrade, version: work.order.release.version });
+}
+
+/** The host is on this release already: nothing is applied unless what is measured says otherwise. */
+export async function verifyAlready(context: AgentContext, work: Work, signal: AbortSignal): Promise<void> {
+  try {
+    await verifyHost(context, work, signal);
+  } catch (error) {
+    if (!(error instanceof StepProblem) || signal.aborted) throw error;
+    context.ports.log('installed, but not as it should be', { problem: error.message });
+    context.ledger.note({ type: 'notAlready', problem: error.message });
+  }
+}
+
+async function measure(
+  context: AgentContext,
+  work: Work,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, string>>> {
+  const measured: Record<string, string> = {};
+  for (const [index, step] of work.host.steps.entries()) {
+    if (step.type === 'reboot') continue;
+    const { place } = stepRun(context, { work, index, signal });
+    const verified = await context.ports.steps.verify(step, place);
+    if (verified.problem !== null) {
+      throw new StepProblem(step.id, 'unhealthy', { message: `step ${step.id} does not hold: ${verified.problem}` });
+    }
+    Object.assign(measured, verified.measured);
+  }
+  return measured;
+}
+
+/** Resolves with how long it took once all probes held for minHealthyTime without a break. */
+async function becomeHealthy(context: AgentContext, health: Health, signal: AbortSignal): Promise<number> {
+  if (health.probes.length === 0) return 0;
+  const { clock } = context.ports;
+  const startedAt = clock.now();
+  let healthySince: number | null = null;
+  for (;;) {
+    const problem = await look(context, health, signal);
+    signal.throwIfAborted();
+    const now = clock.now();
+    healthySince = problem === null ? (healthySince ?? now) : null;
+    if (healthySince !== null && now - healthySince >= health.minHealthyTimeMs) return now - startedAt;
+    if (now - startedAt >= health.deadlineMs) {
+      const seconds = Math.round(health.deadlineMs / 1000);
+      throw new StepProblem(null, 'unhealthy', {
+        message: `not healthy within ${seconds} s: ${problem ?? `not for ${health.minHealthyTimeMs} ms without a break`}`,
+      });
+    }
+    await clock.sleep(pauseMs(health, now - (healthySince ?? now)), signal);
+  }
+}
+
+/** Not past the moment at which the probes have held long enough. */
+const pauseMs = (health: Health, heldMs: number): number =>
+  Math.max(1, Math.min(PROBE_PERIOD_MS, health.minHealthyTimeMs - heldMs));
+
+async function look(context: AgentContext, health: Health, signal: AbortSignal): Promise<string | null> {
+  const limit = new AbortController();
+  const over = new AbortController();
+  const stop = (): void => limit.abort();
+  signal.addEventListener('abort', stop);
+  void context.ports.clock.sleep(PROBE_LOOK_MS, over.signal).then(stop);
+  try {
+    const problems = await Promise.all(health.probes.map((probe) => context.ports.probes.check(probe, limit.signal)));
+    return problems.find((problem) => problem !== null) ?? null;
+  } finally {
+    over.abort();
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+export function stepRun(
+  context: AgentContext,
+  { work, index, signal }: StepRun,
+): { step: Step; state: StepState | null; place: StepPlace } {
+  const step = work.host.steps[index];
+  assert(step !== undefined, `no step ${index} in ${work.journal}`);
+  const state = work.steps.get(index) ?? null;
+  const { release, upgrade } = work.order;
+  const before = state?.before ?? null;
+  return { step, state, place: { release, upgrade, journal: work.journal, index, before, signal } };
+}
+
+const isRebooted = (context: AgentContext, state: StepState | null): boolean =>
+  state !== null && state.bootId !== context.bootId;

@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto';
+import { unreachable } from '../../model/assert.ts';
+import type { Order } from '../../model/bus.ts';
+import type { Release } from '../../model/release.ts';
+import { parseOrder } from '../../drivers/bus-values.ts';
+import type { Bell } from './bell.ts';
+import type { AgentContext } from './context.ts';
+import { judgeOrder, type Verdict } from './decide.ts';
+import type { Answered } from './records.ts';
+import { staleReport, unreadableReport } from './report.ts';
+import { installedRelease } from './state.ts';
+
+/** Longest time for a probe's look; ms. */
+const PROBE_DEADLINE_MS = 25_000;
+
+/** Reads the order on the bus whenever it, or the agent's own state, may have changed; one after another. */
+export async function takeOrders(context: AgentContext, bell: Bell, signal: AbortSignal): Promise<void> {
+  let lastAside = '';
+  while (!signal.aborted) {
+    await bell.wait();
+    const entry = context.view.order;
+    if (entry === null) continue;
+    const parsed = parseOrder(entry.value);
+    const verdict = parsed.ok ? judgeOrder(context.ledger.state, parsed.value) : null;
+    if (parsed.ok && verdict !== null && !(verdict.verdict === 'refuse' && verdict.stale)) {
+      await obey(context, parsed.value, verdict);
+      continue;
+    }
+    // What can't count is answered once, not at every turn of the watch.
+    const name = `${entry.revision} ${entry.value}`;
+    if (name === lastAside) continue;
+    lastAside = name;
+    sayAside(context, parsed.ok ? parsed.value : null, parsed.ok ? whyOf(verdict) : parsed.problem);
+  }
+}
+
+async function obey(context: AgentContext, order: Order, verdict: Verdict): Promise<void> {
+  const { ledger, ports } = context;
+  switch (verdict.verdict) {
+    case 'known':
+      return;
+    case 'refuse': {
+      answer(context, order, { refused: verdict.why, busy: verdict.busy });
+      return;
+    }
+    case 'accept':
+      return accept(context, order);
+    case 'probe':
+      return probe(context, order);
+    case 'adopt':
+      ports.log('order adopted', { upgrade: order.upgrade, action: order.action, journal: verdict.journal });
+      {
+        attempt(context, order, () => ledger.append({ type: 'adopted', order }, verdict.journal));
+        return;
+      }
+    case 'reverted': {
+      answer(context, order, { reverted: true });
+      return;
+    }
+    default:
+      return unreachable(verdict);
+  }
+}
+
+/** Verifies what is on the disk; from the record on, nothing but this disk is needed. */
+async function accept(context: AgentContext, order: Order): Promise<void> {
+  const { ledger, ports, bootId } = context;
+  const verified = await ports.releases.verify(order.release);
+  // While the files were read the baton may have come for an earlier order.
+  const verdict = judgeOrder(ledger.state, order);
+  if (verdict.verdict !== 'accept') return obey(context, order, verdict);
+  if (!verified.ok) {
+    answer(context, order, { refused: verified.problem });
+    return;
+  }
+  const { host } = verified.release;
+  ports.log('order accepted', { upgrade: order.upgrade, epoch: order.epoch, sequence: order.sequence });
+  attempt(context, order, () =>
+    ledger.accept({
+      type: 'accepted',
+      order,
+      host,
+      digest: digestOf(host),
+      already: verdict.already,
+      before: installedRelease(ledger.state),
+      budgetMs: Math.min(order.deadlineMs, host.deadlineMs),
+      begun: order.start === 'now',
+      bootId,
+    }),
+  );
+}
+
+async function probe(context: AgentContext, order: Order): Promise<void> {
+  const { ledger, ports } = context;
+  const verified = await ports.releases.verify(order.release);
+  if (!verified.ok) {
+    answer(context, order, { refused: verified.problem });
+    return;
+  }
+  const seen = await look(context, order, verified.release);
+  const verdict = judgeOrder(ledger.state, order);
+  if (verdict.verdict !== 'probe') return obey(context, order, verdict);
+  answer(context, order, seen);
+}
+
+async function look(context: AgentContext, order: Order, release: Release): Promise<Partial<Answered>> {
+  const index = release.host.steps.findIndex((step) => step.id === order.step);
+  const step = release.host.steps[index];
+  if (step === undefined) return { refused: `the release has no step ${order.step ?? 'null'} to probe` };
+  const signal = AbortSignal.timeout(PROBE_DEADLINE_MS);
+  const place = { release: order.release, upgrade: order.upgrade, journal: 'probe', index, before: null, signal };
+  try {
+    return { probe: await context.ports.steps.probe(step, place) };
+  } catch (error) {
+    return { probe: { ok: false, evidence: `the probe itself failed: ${messageOf(error)}` } };
+  }
+}
+
+/** A journal that can't be written, for want of room above all, leaves the host as it is, and says so. */
+function attempt(context: AgentContext, order: Order, write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    context.ports.log('journal failed', { error: messageOf(error) });
+    answer(context, order, { refused: `the journal can't be written: ${messageOf(error)}; nothing was done` });
+  }
+}
+
+function answer(context: AgentContext, order: Order, given: Partial<Answered>): void {
+  const { ledger, ports } = context;
+  const blank = { order, refused: null, probe: null, busy: false, reverted: false, at: ports.clock.now() };
+  if (given.refused != null) ports.log('order refused', { upgrade: order.upgrade, why: given.refused });
+  try {
+    ledger.answer({ ...blank, ...given });
+  } catch (error) {
+    ports.log('answer not kept', { error: messageOf(error) });
+  }
+}
+
+function sayAside(context: AgentContext, order: Order | null, why: string): void {
+  const { ledger, identity, bootId, ports, sender } = context;
+  const reporter = { agent: identity.version, bootId };
+  const at = ports.clock.now();
+  ports.log('order refused', { why });
+  const { state } = ledger;
+  sender.sayAside(
+    order === null ? unreadableReport(state, reporter, { why, at }) : staleReport(state, reporter, { order, why, at }),
+  );
+}
+
+const whyOf = (verdict: Verdict | null): string => (verdict?.verdict === 'refuse' ? verdict.why : 'refused');
+
+const digestOf = (host: Release['host']): string =>
+  `sha256:${createHash('sha256').update(JSON.stringify(host)).digest('hex')}`;
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,99 @@
+import type { ReportError } from '../../model/bus.ts';
+import type { Step } from '../../model/release.ts';
+import type { AgentContext } from './context.ts';
+import { reboot, stepRun, type StepRun } from './install.ts';
+import { appendOrNote } from './record-anyway.ts';
+import type { StepState, Work } from './state.ts';
+
+/** Pause after an undo that failed, before it is tried again; ms. */
+const UNDO_RETRY_MS = 500;
+
+/** Undoes one step; idempotent, so a kill in the middle means that it is undone again. */
+export async function undoStep(context: AgentContext, run: StepRun): Promise<void> {
+  const { step, place } = stepRun(context, run);
+  const { index } = run;
+  appendOrNote(context, { type: 'undoStarted', index });
+  await orFail(context, { ...run, step }, async () => {
+    // A reboot has nothing to undo; the boot that makes the undone effective is the settling's.
+    if (step.type !== 'reboot') await context.ports.steps.undo(step, place);
+    appendOrNote(context, { type: 'undoFinished', index });
+  });
+}
+
+/** Brings back what ran before, once everything is undone. */
+export async function settleStep(context: AgentContext, run: StepRun): Promise<void> {
+  const { step, state, place } = stepRun(context, run);
+  const settled = { type: 'settled', index: run.index } as const;
+  await orFail(context, { ...run, step }, async () => {
+    if (step.type === 'reboot') return settleReboot(context, { ...run, step, state });
+    await context.ports.steps.settle(step, place);
+    // Settling twice is settling once: only a unit's start is worth a record.
+    if (step.type === 'unit') appendOrNote(context, settled);
+    else context.ledger.note(settled);
+  });
+}
+
+export async function finishWayBack(
+  context: AgentContext,
+  {
+    work,
+    phase,
+    error,
+    signal,
+  }: { work: Work; phase: 'reverted' | 'stuck'; error: ReportError | null; signal: AbortSignal },
+): Promise<void> {
+  const measured = phase === 'reverted' ? await measureBack(context, work, signal) : {};
+  appendOrNote(context, { type: 'finished', phase, error, measured });
+  try {
+    context.ledger.publishInstalled();
+  } catch (cause) {
+    context.ports.log('installed.json not written', { error: String(cause) });
+  }
+  context.ports.log(phase, { upgrade: work.order.upgrade, error: error?.message ?? null });
+}
+
+type SettleReboot = StepRun & { readonly step: Extract<Step, { type: 'reboot' }>; readonly state: StepState | null };
+
+/** Only a host that did reboot on the way forward needs to reboot again; the boot id tells both. */
+async function settleReboot(context: AgentContext, { index, step, state, signal }: SettleReboot): Promise<void> {
+  const { bootId } = context;
+  const neverRebooted = state?.rebooting === null && state.bootId === bootId;
+  const isBack = state !== null && state.rebooting !== null && state.rebooting.bootId !== bootId;
+  if (neverRebooted || isBack || state === null) {
+    appendOrNote(context, { type: 'settled', index });
+    return;
+  }
+  const attempt = (state.rebooting?.attempt ?? 0) + 1;
+  appendOrNote(context, { type: 'rebooting', index, attempt, bootId });
+  await reboot(context, step.timeoutMs, signal);
+}
+
+/** What the steps' things are now, as far as it can be measured: nothing depends on it. */
+async function measureBack(context: AgentContext, work: Work, signal: AbortSignal): Promise<Record<string, string>> {
+  const measured: Record<string, string> = {};
+  for (const index of [...work.steps.keys()].sort((a, b) => a - b)) {
+    const { step, state, place } = stepRun(context, { work, index, signal });
+    if (step.type === 'reboot' || state?.state === 'passed') continue;
+    try {
+      Object.assign(measured, (await context.ports.steps.verify(step, place)).measured);
+    } catch (error) {
+      context.ports.log('not measured', { step: step.id, error: String(error) });
+    }
+  }
+  return measured;
+}
+
+async function orFail(
+  context: AgentContext,
+  { index, step }: { index: number; step: Step },
+  run: () => Promise<void>,
+): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    const message = `${step.id} (${step.type}): ${error instanceof Error ? error.message : String(error)}`;
+    context.ports.log('undo failed', { message });
+    appendOrNote(context, { type: 'undoFailed', index, message });
+    await context.ports.clock.sleep(UNDO_RETRY_MS);
+  }
+}

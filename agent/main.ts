@@ -1,0 +1,37 @@
+import { readAgentConfig } from './config.ts';
+import { runDaemon } from './daemon.ts';
+import { readFacts } from './facts.ts';
+import { placesUnder } from './places.ts';
+
+/** Put in by the build; a run from the sources has none. */
+declare const REFIT_AGENT_VERSION: string | undefined;
+const version = typeof REFIT_AGENT_VERSION === 'string' ? REFIT_AGENT_VERSION : '0.0.0+sources';
+
+/** download: run to completion in a container of the release · facts: in preflight's · run: the daemon on the host */
+async function main(program: string | undefined): Promise<void> {
+  const { env } = process;
+  switch (program) {
+    case 'version':
+      process.stdout.write(`${version}\n`);
+      return;
+    case 'facts': {
+      const packages = (env['REFIT_PACKAGES'] ?? '').split(',').filter((name) => name !== '');
+      const places = placesUnder(env['REFIT_HOST_ROOT'] ?? '/');
+      process.stdout.write(`${JSON.stringify(readFacts(places, { agent: null, phase: 'idle', packages }))}\n`);
+      return;
+    }
+    case 'run': {
+      const places = placesUnder(env['REFIT_ROOT'] ?? '/');
+      await runDaemon(readAgentConfig(places.config), places, version);
+      return;
+    }
+    default:
+      process.stderr.write(`expected one of: download, facts, run, version; got ${program ?? 'nothing'}\n`);
+      process.exitCode = 2;
+  }
+}
+
+main(process.argv[2]).catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exit(1);
+});
