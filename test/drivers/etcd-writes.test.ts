@@ -1,0 +1,141 @@
+import { Etcd3 } from 'etcd3';
+import { describe, expect, test } from 'vitest';
+import type { Bus } from '../../model/ports.ts';
+import { eventually } from '../eventually.ts';
+import { startEtcd } from '../parts/etcd.ts';
+import { freePort } from '../parts/free-ports.ts';
+import { startProxy } from '../parts/proxy.ts';
+import { put } from './bus-contract.ts';
+import { KEY, openBus, PREFIX } from './open-bus.ts';
+
+describe('writes', () => {
+  test('a write whose answer is lost is unknown, and was made once', async () => {
+    await using etcd = await startEtcd();
+    await using proxy = await startProxy(etcd.endpoints[0] ?? '');
+    const bus = openBus([proxy.url]);
+    await bus.read(KEY);
+
+    proxy.cutNext('afterRequest');
+    const written = await bus.write({ conditions: [], puts: [{ key: KEY, value: 'once' }] });
+
+    expect(written.outcome).toBe('unknown');
+    const [entry] = await versions(etcd.endpoints, KEY);
+    expect(entry).toEqual({ value: 'once', version: '1' });
+  });
+
+  test('a write that is lost on its way is unknown, and is not made later', async () => {
+    await using etcd = await startEtcd();
+    await using proxy = await startProxy(etcd.endpoints[0] ?? '');
+    const bus = openBus([proxy.url]);
+    await bus.read(KEY);
+
+    proxy.cutNext('beforeRequest');
+    const written = await bus.write({ conditions: [], puts: [{ key: KEY, value: 'never' }] });
+
+    expect(written.outcome).toBe('unknown');
+    expect(await bus.read(KEY)).toBeNull();
+  });
+
+  test('a write to a frozen etcd is unknown within its deadline', async () => {
+    await using etcd = await startEtcd();
+    await using proxy = await startProxy(etcd.endpoints[0] ?? '');
+    const bus = openBus([proxy.url]);
+    await bus.read(KEY);
+    const began = performance.now();
+
+    proxy.freeze();
+    const written = await bus.write({ conditions: [], puts: [{ key: KEY, value: 'late' }] });
+
+    expect(written).toMatchObject({ outcome: 'unknown' });
+    expect(performance.now() - began).toBeLessThan(5_000);
+  });
+
+  test('a write goes to the next endpoint when there is no connection to the first', async () => {
+    await using etcd = await startEtcd();
+    const nobody = `http://127.0.0.1:${await freePort()}`;
+
+    for (let turn = 0; turn < 8; turn += 1) {
+      const bus = openBus([nobody, ...etcd.endpoints]);
+      await put(bus, KEY, String(turn));
+    }
+  });
+
+  test('with no etcd at all a read throws with every endpoint named, and a write is unknown', async () => {
+    const nobody = [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
+    const bus = openBus(nobody);
+
+    await expect(bus.read(KEY)).rejects.toThrow(nobody[0]);
+    await expect(bus.list(PREFIX)).rejects.toThrow(nobody[1]);
+    expect(await bus.write({ conditions: [], puts: [{ key: KEY, value: 'x' }] })).toMatchObject({ outcome: 'unknown' });
+  });
+
+  test('a counter raised by many writers over kills and cuts ends at what they were told', async () => {
+    const seed = Number(process.env['REFIT_SEED'] ?? Date.now() % 1_000_000);
+    console.log(`REFIT_SEED=${seed}`);
+    const random = seeded(seed);
+    await using etcd = await startEtcd();
+    await using proxy = await startProxy(etcd.endpoints[0] ?? '');
+    const told = { ok: 0, unknown: 0 };
+    const ending = new AbortController();
+    const writers = Array.from({ length: 4 }, () => count(openBus([proxy.url]), told, ending.signal));
+
+    for (let fault = 0; fault < 12; fault += 1) {
+      const okBefore = told.ok;
+      const kind = random();
+      if (kind < 0.4) proxy.cutNext('afterRequest');
+      else if (kind < 0.6) proxy.cutNext('beforeRequest');
+      else if (kind < 0.8) proxy.reset();
+      else {
+        await etcd.members[0]?.kill();
+        await etcd.members[0]?.start();
+      }
+      await eventually(() => told.ok > okBefore, { withinMs: 20_000 });
+    }
+    ending.abort();
+    await Promise.all(writers);
+
+    const final = Number((await openBus(etcd.endpoints).read(KEY))?.value);
+    expect(told.ok).toBeGreaterThan(10);
+    expect(final).toBeGreaterThanOrEqual(told.ok);
+    expect(final).toBeLessThanOrEqual(told.ok + told.unknown);
+  });
+});
+
+type Told = { ok: number; unknown: number };
+
+/** Raises the counter by compare-and-swap, over and over; settles every unknown by reading again. */
+async function count(bus: Bus, told: Told, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const entry = await bus.read(KEY).catch(() => undefined);
+    if (entry === undefined) continue;
+    const value = String(Number(entry?.value ?? 0) + 1);
+    const { outcome } = await bus.write({
+      conditions: [{ key: KEY, revision: entry?.revision ?? null }],
+      puts: [{ key: KEY, value }],
+    });
+    if (outcome === 'ok') told.ok += 1;
+    if (outcome === 'unknown') told.unknown += 1;
+  }
+}
+
+/** mulberry32: small, and the same on every machine. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+/** How often a key was written since it was created: from etcd itself, past the bus. */
+async function versions(hosts: readonly string[], key: string): Promise<readonly { value: string; version: string }[]> {
+  const client = new Etcd3({ hosts: [...hosts] });
+  try {
+    const { kvs } = await client.kv.range({ key: Buffer.from(key) });
+    return kvs.map(({ value, version }) => ({ value: value.toString(), version }));
+  } finally {
+    client.close();
+  }
+}
