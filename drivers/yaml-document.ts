@@ -44,8 +44,10 @@ export function parseYaml(text: string): YamlDocument {
     (fault) => `${place(fault.pos[0])}: ${fault.message.charAt(0).toLowerCase()}${fault.message.slice(1)}`,
   );
   if (document.errors.length > 0) return { value: null, faults, describe: ({ message }) => `1:1: ${message}` };
+  const value = toValue(document);
+  if (value instanceof ReferenceError) return unreadable(`1:1: ${value.message}`);
   return {
-    value: toValue(document),
+    value,
     faults,
     describe: ({ path, message }) =>
       `${place(offsetOf(document, path))}: ${path.length === 0 ? '' : `${formatPath(path)}: `}${message}`,
@@ -87,8 +89,14 @@ const unreadable = (fault: string): YamlDocument => ({
   describe: ({ message }) => `1:1: ${message}`,
 });
 
+/** The value as plain data, or why its aliases are not followed. */
 function toValue(document: Document.Parsed): unknown {
-  return document.toJS({ maxAliasCount: MAX_ALIASES });
+  try {
+    return document.toJS({ maxAliasCount: MAX_ALIASES });
+  } catch (error) {
+    if (error instanceof ReferenceError) return error;
+    throw error;
+  }
 }
 
 function expectation(issue: z.core.$ZodIssue): string {
@@ -151,7 +159,7 @@ const MAX_QUOTED = 60;
 function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'an empty field';
-  if (Array.isArray(value)) return 'a list';
+  if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === 'object') return 'a group of fields';
   const text = JSON.stringify(value);
   return text.length <= MAX_QUOTED ? text : `${text.slice(0, MAX_QUOTED)}…`;

@@ -112,7 +112,7 @@ const ContainerStep = z.strictObject({
   )
     .transform((image) => digestedImage(image) ?? image)
     .meta({ description: 'By digest, so that every host runs the same image: registry/name@sha256:…' }),
-  command: Command.or(z.tuple([])).default([]).meta({ description: "Instead of the image's own command." }),
+  command: Arguments.default([]).meta({ description: "Instead of the image's own command." }),
   env: z
     .record(z.string().regex(/^[^=\0]+$/), z.string())
     .default({})

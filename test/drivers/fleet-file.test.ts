@@ -1,0 +1,133 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { findFleetFile, FleetFileProblems, loadFleet, nearestFleetFile } from '../../drivers/fleet-file.ts';
+import { folderWith } from '../release/folder.ts';
+
+const FLEET = `fleet: edge
+hosts:
+  - name: host-1
+    engine: { endpoint: "tcp://127.0.0.1:2376", caFile: tls/ca.pem, certFile: tls/client.pem, keyFile: /keys/key.pem }
+    labels: { role: first }
+  - name: host-2
+    engine: { endpoint: "unix:///run/docker.sock" }
+etcd:
+  endpoints: ["http://127.0.0.1:2379"]
+  hostEndpoints: ["http://host-1:2379"]
+  hostTls: { caFile: /etc/refit/ca.pem, certFile: /etc/refit/c.pem, keyFile: /etc/refit/k.pem }
+registries:
+  registry.lab:5000: { endpoint: "http://127.0.0.1:25000", credentialsFile: registry.json }
+temporal: { address: "127.0.0.1:7233", ui: "http://127.0.0.1:8233" }
+`;
+
+describe('a fleet file', () => {
+  test('is read with paths that are absolute on this machine, and untouched where they are the hosts’', async () => {
+    await using folder = await folderWith({ 'fleet.yaml': FLEET });
+
+    expect(loadFleet(join(folder.path, 'fleet.yaml'))).toEqual({
+      fleet: 'edge',
+      hosts: [
+        {
+          name: 'host-1',
+          engine: {
+            endpoint: 'tcp://127.0.0.1:2376',
+            tls: {
+              caFile: join(folder.path, 'tls/ca.pem'),
+              certFile: join(folder.path, 'tls/client.pem'),
+              keyFile: '/keys/key.pem',
+            },
+          },
+          labels: { role: 'first' },
+        },
+        { name: 'host-2', engine: { endpoint: 'unix:///run/docker.sock', tls: null }, labels: {} },
+      ],
+      etcd: {
+        endpoints: ['http://127.0.0.1:2379'],
+        hostEndpoints: ['http://host-1:2379'],
+        tls: null,
+        hostTls: { caFile: '/etc/refit/ca.pem', certFile: '/etc/refit/c.pem', keyFile: '/etc/refit/k.pem' },
+      },
+      registries: {
+        'registry.lab:5000': {
+          endpoint: 'http://127.0.0.1:25000',
+          credentialsFile: join(folder.path, 'registry.json'),
+        },
+      },
+      temporal: { address: '127.0.0.1:7233', namespace: 'default', ui: 'http://127.0.0.1:8233' },
+    });
+  });
+
+  test('lists everything that is wrong with line and field', async () => {
+    await using folder = await folderWith({
+      'fleet.yaml': `fleet: Edge
+hosts:
+  - name: host-1
+    engine: { endpoint: "tcp://h:1", caFile: ca.pem }
+  - name: host-1
+    engine: { endpoint: "tcp://h:1" }
+    label: {}
+etcd: { endpoints: [] }
+`,
+    });
+    const file = join(folder.path, 'fleet.yaml');
+
+    const problems = problemsOf(() => loadFleet(file));
+
+    expect(problems.map((problem) => problem.slice(file.length + 1))).toEqual([
+      '1:1: fleet: expected a fleet\'s name of lower-case letters, digits, dots and dashes, got "Edge"',
+      '4:5: hosts[0].engine: expected caFile, certFile and keyFile together, got a group of fields',
+      '5:5: hosts[1].name: "host-1" is already hosts[0].name',
+      '6:15: hosts[1].engine.endpoint: "tcp://h:1" is already hosts[0].engine.endpoint',
+      '7:5: hosts[1].label: unknown field',
+      '8:9: etcd.endpoints: expected a list of at least 1, got a list of 0',
+    ]);
+  });
+
+  test.each(['docker.lab:2376', 'http://docker.lab', 'tcp://docker.lab', 'unix://run/docker.sock'])(
+    'refuses the engine %s',
+    async (endpoint) => {
+      await using folder = await folderWith({
+        'fleet.yaml': `fleet: a\nhosts: [{ name: a, engine: { endpoint: "${endpoint}" } }]\netcd: { endpoints: ["http://a:1"] }\n`,
+      });
+
+      expect(() => loadFleet(join(folder.path, 'fleet.yaml'))).toThrow('expected a Docker Engine such as');
+    },
+  );
+
+  test('that is not there is a problem that says how to get one', () => {
+    expect(problemsOf(() => loadFleet('/nowhere/fleet.yaml'))).toEqual([
+      '/nowhere/fleet.yaml:1:1: expected a fleet file, got ENOENT; bring up a lab with: refit lab up',
+    ]);
+  });
+});
+
+describe('the fleet file that a command means', () => {
+  test('is the one REFIT_FLEET names', () => {
+    expect(findFleetFile({ REFIT_FLEET: 'x.yaml' }, '/a')).toBe('/a/x.yaml');
+  });
+
+  test('is the nearest .refit/fleet.yaml upwards', async () => {
+    await using folder = await folderWith({ '.refit/fleet.yaml': FLEET });
+    const deep = join(folder.path, 'a', 'b');
+    await mkdir(deep, { recursive: true });
+
+    expect(findFleetFile({}, deep)).toBe(join(folder.path, '.refit/fleet.yaml'));
+  });
+
+  test('may be missing, where a command can do without', async () => {
+    await using folder = await folderWith({});
+
+    expect(nearestFleetFile({}, folder.path)).toBeNull();
+    expect(() => findFleetFile({}, folder.path)).toThrow('refit lab up');
+  });
+});
+
+function problemsOf(action: () => unknown): readonly string[] {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof FleetFileProblems) return error.problems;
+    throw error;
+  }
+  throw new Error('expected problems, got none');
+}

@@ -1,0 +1,74 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { readReleaseFolder } from '../../drivers/release/manifest.ts';
+import { encodeRelease, parseRelease } from '../../drivers/release/release-json.ts';
+import { toRelease } from '../../drivers/release/to-release.ts';
+import type { Release } from '../../model/release.ts';
+import { smallRelease } from './folder.ts';
+
+describe('release.json', () => {
+  test('reads back as what was written', async () => {
+    const release = await small();
+
+    expect(parseRelease(encodeRelease(release))).toEqual(release);
+  });
+
+  test('is the same text in whatever order the fields came', async () => {
+    const release = await small();
+    const turned = Object.fromEntries(Object.entries(release).reverse());
+
+    expect(encodeRelease(parseRelease(JSON.stringify(turned)))).toBe(encodeRelease(release));
+  });
+
+  test('may hold fields of a later version', async () => {
+    const text = JSON.stringify({ ...(await small()), later: 1 });
+
+    expect(parseRelease(text)).toEqual(await small());
+  });
+
+  test.each([
+    ['not JSON', 'release.json is not JSON: hello', () => 'hello'],
+    ['of a later form', 'schema', (release: Release) => JSON.stringify({ ...release, schema: 2 })],
+    [
+      'a step of an unknown type',
+      'host.steps.0.type',
+      (release: Release) => withStep(release, { id: 'a', type: 'kernel' }),
+    ],
+    [
+      'a file outside the release',
+      'contents.0.path',
+      (release: Release) =>
+        JSON.stringify({ ...release, contents: [{ path: '../etc/shadow', sha256: 'a'.repeat(64), sizeBytes: 1 }] }),
+    ],
+    [
+      'a step that takes a file from outside the release',
+      'host.steps.0.files.0.from',
+      (release: Release) =>
+        withStep(release, {
+          id: 'a',
+          type: 'files',
+          files: [{ from: '/etc/shadow', to: '/x', mode: '0644', owner: 'root', group: 'root' }],
+        }),
+    ],
+  ])('is refused when it is %s', async (_what, field, textOf) => {
+    const release = await small();
+
+    expect(() => parseRelease(textOf(release))).toThrow(field);
+  });
+
+  test('never makes the parser fail otherwise than with an error that says so', () => {
+    fc.assert(
+      fc.property(fc.json(), (text) => {
+        expect(() => parseRelease(text)).toThrow('release.json is not one that this version of refit can read');
+      }),
+    );
+  });
+});
+
+const withStep = (release: Release, step: object): string =>
+  JSON.stringify({ ...release, host: { ...release.host, steps: [step] } });
+
+async function small(): Promise<Release> {
+  await using folder = await smallRelease();
+  return toRelease(await readReleaseFolder(folder.path));
+}

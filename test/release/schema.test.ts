@@ -1,0 +1,51 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { manifestJsonSchema } from '../../drivers/release/json-schema.ts';
+import { Manifest } from '../../drivers/release/manifest-schema.ts';
+import { readText } from '../tidy/source.ts';
+
+const validate = new Ajv2020({ allErrors: true, strict: false }).compile(manifestJsonSchema());
+
+/** Whole releases on the page: what begins with a name. */
+const examples = [...readText('docs/release.md').matchAll(/^```yaml\n(name: .*?)^```/gms)].map(
+  ([, text = ''], index) => [index + 1, text] as const,
+);
+
+describe('the examples of docs/release.md', () => {
+  test('are there', () => {
+    expect(examples.length).toBeGreaterThan(1);
+  });
+
+  test.each(examples)('example %i is a release', (_number, text) => {
+    expect(Manifest.safeParse(parse(text)).error?.issues ?? []).toEqual([]);
+  });
+
+  test.each(examples)('example %i is valid by the JSON Schema', (_number, text) => {
+    validate(parse(text));
+
+    expect(validate.errors ?? []).toEqual([]);
+  });
+});
+
+describe('the JSON Schema', () => {
+  test.each([
+    ['an unknown field', { name: 'a', version: '1.0.0', host: { steps: [] }, more: 1 }],
+    ['a name with capitals', { name: 'A', version: '1.0.0', host: { steps: [] } }],
+    ['a version of two numbers', { name: 'a', version: '1.0', host: { steps: [] } }],
+    ['a command that is a text', step({ type: 'run', check: 'true', command: ['true'] })],
+    ['an image by tag', step({ type: 'container', name: 'a', image: 'registry.lab/a:1' })],
+    ['a deadline without a unit', { name: 'a', version: '1.0.0', host: { steps: [], deadline: 5 } }],
+  ])('refuses %s, as the build does', (_what, value) => {
+    expect(validate(value)).toBe(false);
+    expect(Manifest.safeParse(value).success).toBe(false);
+  });
+
+  test('describes fields to people who write one', () => {
+    expect(JSON.stringify(manifestJsonSchema())).toContain('Exit code 0: the effect is there already');
+  });
+});
+
+function step(fields: object): object {
+  return { name: 'a', version: '1.0.0', host: { steps: [{ id: 'a', ...fields }] } };
+}
