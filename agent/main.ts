@@ -1,7 +1,14 @@
 import { readAgentConfig } from './config.ts';
+import { connectServiceManager } from '../drivers/service-manager.ts';
 import { runDaemon } from './daemon.ts';
+import { download } from './download/download.ts';
+import { readJobOrder } from './download/environment.ts';
 import { readFacts } from './facts.ts';
+import { hostClock } from './host-clock.ts';
 import { placesUnder } from './places.ts';
+
+/** The host's, bound to the same place. */
+const DBUS_SOCKET = '/run/dbus/system_bus_socket';
 
 /** Put in by the build; a run from the sources has none. */
 declare const REFIT_AGENT_VERSION: string | undefined;
@@ -25,9 +32,33 @@ async function main(program: string | undefined): Promise<void> {
       await runDaemon(readAgentConfig(places.config), places, version);
       return;
     }
+    case 'download':
+      await runDownload();
+      return;
     default:
       process.stderr.write(`expected one of: download, facts, run, version; got ${program ?? 'nothing'}\n`);
       process.exitCode = 2;
+  }
+}
+
+/** Ends with exit code 1 and a last line that says why, for whoever started the job. */
+async function runDownload(): Promise<void> {
+  const say = (line: Readonly<Record<string, unknown>>): void => {
+    process.stdout.write(`${JSON.stringify(line)}\n`);
+  };
+  try {
+    await download({
+      image: { release: '/release', refit: '/refit' },
+      places: placesUnder('/host'),
+      order: readJobOrder(process.env),
+      version,
+      services: () => connectServiceManager(DBUS_SOCKET),
+      clock: hostClock,
+      say,
+    });
+  } catch (error) {
+    say({ event: 'failed', message: error instanceof Error ? error.message : String(error) });
+    process.exitCode = 1;
   }
 }
 

@@ -42,3 +42,6 @@ export function placesUnder(root: string): Places {
     on: (path) => join(root, path),
   };
 }
+
+/** Holds the version of the agent that last read its journals and went to work. */
+export const aliveMark = (places: Places): string => join(places.state, 'agent-alive');

@@ -3,7 +3,8 @@ import { assert } from '../../model/assert.ts';
 import type { Order } from '../../model/bus.ts';
 import type { Clock } from '../../model/ports.ts';
 import type { Disk } from '../ports.ts';
-import { emptyTail, encodeRecord, MAX_JOURNAL_BYTES, readJournal, type JournalTail } from './journal.ts';
+import { emptyTail, encodeRecord, MAX_JOURNAL_BYTES, type JournalTail } from './journal.ts';
+import { readDisk } from './reading.ts';
 import type { Accepted, Answered, JournalBody } from './records.ts';
 import {
   acceptedWork,
@@ -82,35 +83,12 @@ export class Ledger {
   }
 
   #open(): void {
-    const works: Work[] = [];
-    for (const name of this.#disk.journals()) {
-      const reading = readJournal(name, this.#disk.readJournal(name));
-      if (!reading.ok) {
-        this.#state = { ...this.#state, corrupt: reading.problem };
-        continue;
-      }
-      const [first, ...rest] = reading.records;
-      if (first?.body.type !== 'accepted') {
-        this.#disk.removeJournal(name);
-        continue;
-      }
-      if (reading.torn) this.#disk.truncate(name, reading.sizeBytes);
-      this.#tails.set(name, { ...reading.tail, sizeBytes: reading.sizeBytes });
-      const accepted = acceptedWork(name, first.at, first.body);
-      works.push(rest.reduce((work, record) => foldRecord(work, record.at, record.body), accepted));
-    }
-    this.#state = { ...this.#state, works, answered: this.#readAnswered() };
-  }
-
-  /** Written in one step, so it is whole or from before; damage all the same must not stop the agent, only be said. */
-  #readAnswered(): Answered | null {
-    const text = this.#disk.read('answered.json');
-    if (text === null) return null;
-    try {
-      return JSON.parse(text) as Answered;
-    } catch (error) {
-      this.#state = { ...this.#state, corrupt: `answered.json is unreadable: ${String(error)}` };
-      return null;
+    const { state, tails, torn } = readDisk(this.#disk);
+    this.#state = state;
+    for (const [name, tail] of tails) this.#tails.set(name, tail);
+    for (const [name, sizeBytes] of torn) {
+      if (sizeBytes === 0) this.#disk.removeJournal(name);
+      else this.#disk.truncate(name, sizeBytes);
     }
   }
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Package, PackagesStep } from '../../model/release.ts';
 import { lastWords, runCommand, type CommandEnd } from '../commands.ts';
 import { freeSpace } from '../disk-space.ts';
-import { isInstalled, readPackages, type PackageStatus } from '../dpkg-status.ts';
+import { INSTALLED, isInstalled, readPackages, type PackageStatus } from '../dpkg-status.ts';
 import { syncFolder } from '../durable.ts';
 import { findKeptPackage } from '../kept-packages.ts';
 import { pause } from '../../drivers/pause.ts';
@@ -186,5 +186,5 @@ const statusOf = (step: PackagesStep, site: StepSite): ReadonlyMap<string, Packa
 
 function versionOf(status: PackageStatus | undefined): string {
   if (status === undefined) return 'not installed';
-  return isInstalled(status) ? status.version : status.status;
+  return status.status === INSTALLED ? status.version : status.status;
 }

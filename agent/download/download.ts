@@ -1,0 +1,65 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../../model/ports.ts';
+import type { ServiceManager } from '../../drivers/service-manager.ts';
+import type { Places } from '../places.ts';
+import { installAgent } from './agent-install.ts';
+import { filesUnder } from './copy-folder.ts';
+import type { JobOrder } from './environment.ts';
+import { assertRoom, copyAll, pruneReleases, readImageRelease, releaseCopy, type Copy } from './staging.ts';
+
+/** Shortest time between two lines of progress; ms. */
+const PROGRESS_MS = 200;
+
+export type DownloadJob = {
+  /** The image's own folders: `/release` and `/refit`. */
+  readonly image: { readonly release: string; readonly refit: string };
+  /** The host's. */
+  readonly places: Places;
+  readonly order: JobOrder;
+  readonly version: string;
+  readonly services: () => Promise<ServiceManager>;
+  readonly clock: Clock;
+  /** One line of NDJSON. */
+  readonly say: (line: Readonly<Record<string, unknown>>) => void;
+};
+
+/**
+ * Puts the release and its agent on the host's disk and starts the agent. Idempotent: what is there and right stays.
+ * Everything is checked against the ordered digest before it gets its name.
+ */
+export async function download(job: DownloadJob): Promise<void> {
+  const { places, order, image, version } = job;
+  mkdirSync(places.releases, { recursive: true });
+  mkdirSync(places.agents, { recursive: true });
+  const release = readImageRelease(image.release, order);
+  const ofRelease = await releaseCopy(places, order, { folder: image.release, release });
+  const ofAgent = await agentCopy(places, image.refit, version);
+  const copies = [ofRelease, ofAgent].filter((copy) => copy !== null);
+  if (ofRelease !== null) pruneReleases(places, order);
+  const copiedBytes = assertRoom(places, copies, order.diskFloorBytes);
+  await copyAll(copies, progress(job));
+  const services = await job.services();
+  try {
+    const installed = await installAgent({ places, services, clock: job.clock, version, configText: order.configText });
+    job.say({ event: 'done', ...installed, copiedBytes });
+  } finally {
+    services.close();
+  }
+}
+
+/** A folder of the version that is there was synced whole before it got its name. */
+async function agentCopy(places: Places, refit: string, version: string): Promise<Copy | null> {
+  const folder = join(places.agents, version);
+  return existsSync(folder) ? null : { folder, files: await filesUnder(refit) };
+}
+
+function progress({ clock, say }: DownloadJob): (bytes: number, total: number) => void {
+  let saidAt = 0;
+  return (bytes, total) => {
+    const now = clock.now();
+    if (now - saidAt < PROGRESS_MS && bytes < total) return;
+    saidAt = now;
+    say({ event: 'progress', bytes, total });
+  };
+}

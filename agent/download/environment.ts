@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { parseDigest } from '../../model/ids.ts';
+import { parseAgentConfig, type AgentConfig } from '../config.ts';
+
+const digest = z.string().transform(parseDigest);
+
+/** What the Downloader Job is told, by its environment. */
+const JobEnvironment = z.object({
+  REFIT_RELEASE_DIGEST: digest,
+  REFIT_CONTENTS_DIGEST: digest,
+  REFIT_AGENT_CONFIG: z.string(),
+  REFIT_DISK_FLOOR_BYTES: z.coerce.number().nonnegative().default(0),
+});
+
+export type JobOrder = {
+  readonly release: z.infer<typeof digest>;
+  readonly contents: z.infer<typeof digest>;
+  readonly diskFloorBytes: number;
+  readonly config: AgentConfig;
+  /** As it is written to the host. */
+  readonly configText: string;
+};
+
+export function readJobOrder(env: Readonly<Record<string, string | undefined>>): JobOrder {
+  const parsed = JobEnvironment.safeParse(env);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new Error(
+      `the job's environment: ${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'not valid'}`,
+    );
+  }
+  const { data } = parsed;
+  const config = parseAgentConfig(data.REFIT_AGENT_CONFIG, 'REFIT_AGENT_CONFIG');
+  return {
+    release: data.REFIT_RELEASE_DIGEST,
+    contents: data.REFIT_CONTENTS_DIGEST,
+    diskFloorBytes: data.REFIT_DISK_FLOOR_BYTES,
+    config,
+    configText: `${JSON.stringify(config, null, 1)}\n`,
+  };
+}

@@ -1,0 +1,56 @@
+import { connectDbus, type Dbus } from './dbus.ts';
+
+const SYSTEMD = 'org.freedesktop.systemd1';
+const MANAGER = { destination: SYSTEMD, path: '/org/freedesktop/systemd1', interface: `${SYSTEMD}.Manager` } as const;
+
+/** What the Downloader Job asks of a host's service manager. */
+export interface ServiceManager {
+  reload(): Promise<void>;
+  /** Idempotent. */
+  enable(unit: string): Promise<void>;
+  /** A unit that runs already is fine. */
+  start(unit: string): Promise<void>;
+  restart(unit: string): Promise<void>;
+  /** `active`, `activating`, `failed`, …; `unknown` for a unit that is not loaded. */
+  activeState(unit: string): Promise<string>;
+  close(): void;
+}
+
+/** systemd over D-Bus: works from a container that has the bus's socket and no privilege, where `systemctl` does not. */
+export async function connectServiceManager(socketPath: string): Promise<ServiceManager> {
+  const bus = await connectDbus(socketPath);
+  // `replace`: an earlier job of the same unit must not be in the way.
+  const job = async (member: string, unit: string): Promise<void> => {
+    await bus.call({ ...MANAGER, member, arguments: [text(unit), text('replace')] });
+  };
+  return {
+    reload: async () => {
+      await bus.call({ ...MANAGER, member: 'Reload' });
+    },
+    enable: async (unit) => {
+      const flags = [
+        { type: 'b', value: false },
+        { type: 'b', value: true },
+      ] as const;
+      await bus.call({ ...MANAGER, member: 'EnableUnitFiles', arguments: [{ type: 'as', value: [unit] }, ...flags] });
+    },
+    start: (unit) => job('StartUnit', unit),
+    restart: (unit) => job('RestartUnit', unit),
+    activeState: (unit) => activeState(bus, unit),
+    close: () => bus.close(),
+  };
+}
+
+async function activeState(bus: Dbus, unit: string): Promise<string> {
+  const [path] = await bus.call({ ...MANAGER, member: 'LoadUnit', arguments: [text(unit)] });
+  const [state] = await bus.call({
+    destination: SYSTEMD,
+    path: path ?? '/',
+    interface: 'org.freedesktop.DBus.Properties',
+    member: 'Get',
+    arguments: [text(`${SYSTEMD}.Unit`), text('ActiveState')],
+  });
+  return state ?? 'unknown';
+}
+
+const text = (value: string): { type: 's'; value: string } => ({ type: 's', value });
