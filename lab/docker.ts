@@ -1,5 +1,5 @@
 import { attempt, call, type CallOptions, type Outcome } from './programs.ts';
-import { LAB_LABEL } from './paths.ts';
+import { FOLDER_LABEL, LAB_LABEL } from './paths.ts';
 
 /** The machine's Docker Engine, spoken to by its own command line tool, which agrees on the API's version by itself. */
 export async function docker(args: readonly string[], options: CallOptions = {}): Promise<string> {
@@ -23,6 +23,11 @@ export async function engineVersion(): Promise<{ readonly version: string } | { 
 export async function labContainers(lab: string): Promise<ReadonlyMap<string, string>> {
   const rows = await labObjects(['ps', '--all'], lab, '{{.Names}} {{.State}}');
   return new Map(rows.map((row) => [row.split(' ')[0] ?? row, row.split(' ')[1] ?? 'unknown']));
+}
+
+/** The folders whose lab this is: one, unless a checkout was moved or removed. */
+export async function labFolders(lab: string): Promise<readonly string[]> {
+  return [...new Set(await labObjects(['ps', '--all'], lab, `{{.Label "${FOLDER_LABEL}"}}`))];
 }
 
 export async function labNetworks(lab: string): Promise<readonly string[]> {

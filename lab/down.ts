@@ -1,20 +1,29 @@
+import { existsSync } from 'node:fs';
 import { readdir, rm, rmdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { end, findMarked } from './detached.ts';
-import { docker, engineVersion, labContainers, labNetworks, labVolumes } from './docker.ts';
+import { docker, engineVersion, labContainers, labFolders, labNetworks, labVolumes } from './docker.ts';
 import { releaseEngine } from './engine.ts';
-import type { LabPaths } from './paths.ts';
+import { STATE_FILE, type LabPaths } from './paths.ts';
 import type { Say } from './programs.ts';
 
 /** Removing eight hosts with their volumes takes seconds. */
 const REMOVE_DEADLINE_MS = 120_000;
 
-/** Removes everything that the lab has brought, found by its marks, so that a half-made or forgotten lab goes as well. The cache stays. */
-export async function takeDown(lab: string, paths: LabPaths, say: Say): Promise<void> {
-  const processes = findMarked(paths.folder);
-  await Promise.all(processes.map((found) => end(found)));
-  if (processes.length > 0) say(`stopped ${processes.length} processes (Temporal, worker)`);
-  if ('version' in (await engineVersion())) {
+export type DownResult = { readonly kind: 'down' } | { readonly kind: 'refused'; readonly reason: string };
+
+/**
+ * Removes everything that the lab has brought, found by its marks, so that a half-made or forgotten lab goes as well.
+ * The cache stays.
+ */
+export async function takeDown(lab: string, paths: LabPaths, say: Say): Promise<DownResult> {
+  const hasEngine = 'version' in (await engineVersion());
+  const folders = new Set([paths.folder, ...(hasEngine ? await labFolders(lab) : [])]);
+  const foreign = [...folders].find((folder) => folder !== paths.folder && existsSync(join(folder, STATE_FILE)));
+  if (foreign !== undefined)
+    return { kind: 'refused', reason: `lab ${lab} belongs to ${foreign}; take it down from there` };
+  await endProcesses([...folders], say);
+  if (hasEngine) {
     await removeContainers(lab, say);
     const engine = await releaseEngine();
     if (engine !== undefined) say(engine);
@@ -22,6 +31,14 @@ export async function takeDown(lab: string, paths: LabPaths, say: Say): Promise<
   await rm(paths.folder, { recursive: true, force: true });
   await rm(paths.fleetFile, { force: true });
   await removeIfEmpty(dirname(paths.folder));
+  return { kind: 'down' };
+}
+
+async function endProcesses(folders: readonly string[], say: Say): Promise<void> {
+  const processes = folders.flatMap(findMarked);
+  await Promise.all(processes.map((found) => end(found)));
+  const count = processes.length === 1 ? 'one process' : `${processes.length} processes`;
+  if (processes.length > 0) say(`stopped Temporal and the worker (${count})`);
 }
 
 async function removeContainers(lab: string, say: Say): Promise<void> {

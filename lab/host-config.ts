@@ -1,4 +1,4 @@
-import { copyFile, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ensureServerCertificate } from './certificates.ts';
 import type { LabPaths } from './paths.ts';
@@ -10,6 +10,7 @@ export async function writeHostConfig(paths: LabPaths, host: LabHost, hosts: rea
   await rm(root, { recursive: true, force: true });
   await writeTls(paths, host, join(root, 'etc/docker/tls'));
   if (host.ports.etcd !== null) await writeEtcd(root, host, hosts);
+  await openFolders(root);
   return root;
 }
 
@@ -46,4 +47,11 @@ async function writeEtcd(root: string, host: LabHost, hosts: readonly LabHost[])
   await mkdir(dirname(wanted), { recursive: true });
   await writeFile(settings, etcdSettings(host, members));
   await symlink('/lib/systemd/system/etcd.service', wanted);
+}
+
+/** Laying the folder over a host's root gives the host's folders its modes, and a strict umask would lock the services out. */
+async function openFolders(root: string): Promise<void> {
+  const entries = await readdir(root, { recursive: true, withFileTypes: true });
+  const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
+  await Promise.all([root, ...folders].map((folder) => chmod(folder, 0o755)));
 }

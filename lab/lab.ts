@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { isAlive, kill, signal, type Detached } from './detached.ts';
-import { takeDown } from './down.ts';
+import { takeDown, type DownResult } from './down.ts';
 import { underLock } from './lock.ts';
 import { DEFAULT_LAB, cacheFolder, containerName, labPaths, parseLabName, type LabPaths } from './paths.ts';
 import { attempt, type Outcome, type Say } from './programs.ts';
@@ -17,7 +17,7 @@ export interface Lab {
   readonly name: string;
   readonly paths: LabPaths;
   up(options?: UpOptions): Promise<UpResult>;
-  down(say?: Say): Promise<void>;
+  down(say?: Say): Promise<DownResult>;
   /** Nothing if the lab is not up. */
   status(): Promise<LabStatus | undefined>;
   state(): Promise<LabState | undefined>;

@@ -11,6 +11,9 @@ export const FOLDER_LABEL = 'dev.refit.lab.folder';
 /** The lab that the command line means when nothing else is said. */
 export const DEFAULT_LAB = 'lab';
 
+/** A folder with this file is a lab's. */
+export const STATE_FILE = 'lab.json';
+
 /** Host names, container names and etcd's names are made of it, so it has to be a short DNS label. */
 const LAB_NAME = /^[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?$/;
 
@@ -40,7 +43,7 @@ export function labPaths(lab: string, root: string = process.cwd()): LabPaths {
   const folder = join(refit, lab);
   return {
     folder,
-    stateFile: join(folder, 'lab.json'),
+    stateFile: join(folder, STATE_FILE),
     fleetFile: lab === DEFAULT_LAB ? join(refit, 'fleet.yaml') : join(folder, 'fleet.yaml'),
     tlsFolder: join(folder, 'tls'),
     hostFolder: join(folder, 'hosts'),

@@ -1,15 +1,15 @@
 import { mkdir } from 'node:fs/promises';
 import { ensureAuthority } from './certificates.ts';
 import { needPrograms } from './debian.ts';
-import { end, findMarked, isAlive } from './detached.ts';
-import { docker, labContainers } from './docker.ts';
+import { end, isAlive } from './detached.ts';
+import { labContainers, labFolders } from './docker.ts';
 import { ensureEngine } from './engine.ts';
 import { waitForEtcd } from './etcd.ts';
 import { writeFleetFile } from './fleet-file.ts';
 import { ensureHostImage } from './host-image.ts';
 import { ensureHost, type HostContext } from './host.ts';
 import { ensureNetwork } from './network.ts';
-import { FOLDER_LABEL, LAB_LABEL, containerName, type LabPaths } from './paths.ts';
+import { containerName, type LabPaths } from './paths.ts';
 import { checkHosts, planLab } from './plan.ts';
 import type { Say } from './programs.ts';
 import { ensureRegistry } from './registry.ts';
@@ -40,11 +40,8 @@ export async function bringUp(request: Request): Promise<UpResult> {
   await ensureEngine(say);
   const conflict = await findConflict(lab, paths, old);
   if (conflict !== undefined) return { kind: 'refused', reason: conflict };
-  const [image, temporalCli] = await Promise.all([
-    ensureHostImage(say),
-    ensureTemporalCli(say),
-    needPrograms(['openssl'], say),
-  ]);
+  await needPrograms(['openssl'], say);
+  const [image, temporalCli] = await Promise.all([ensureHostImage(say), ensureTemporalCli(say)]);
   const planned = await prepare(request, old);
   const context = { state: planned, paths, image, containers: await labContainers(lab), say };
   const [, , state] = await Promise.all([
@@ -59,13 +56,14 @@ export async function bringUp(request: Request): Promise<UpResult> {
 
 /** The containers of a lab must be this folder's, and known to its state: else two labs would fight over them. */
 async function findConflict(lab: string, paths: LabPaths, old: LabState | undefined): Promise<string | undefined> {
-  const format = `{{.Label "${FOLDER_LABEL}"}}`;
-  const folders = await docker(['ps', '--all', '--filter', `label=${LAB_LABEL}=${lab}`, '--format', format]);
-  const [foreign] = folders.split('\n').filter((folder) => folder !== '' && folder !== paths.folder);
-  if (foreign !== undefined)
+  const folders = await labFolders(lab);
+  const foreign = folders.find((folder) => folder !== paths.folder);
+  if (foreign !== undefined) {
     return `lab ${lab} is up already from ${foreign}; take it down there, or use another name: REFIT_LAB=…`;
-  if (old === undefined && folders !== '')
+  }
+  if (old === undefined && folders.length > 0) {
     return `lab ${lab} has containers but its state ${paths.stateFile} is lost; first run: refit lab down`;
+  }
   return undefined;
 }
 
@@ -119,9 +117,4 @@ export async function launchWorker(paths: LabPaths, state: LabState): Promise<La
     await writeState(paths.stateFile, next);
   });
   return next;
-}
-
-/** Every process of the lab on this machine, also those that the state forgot. */
-export function labProcesses(paths: LabPaths): ReturnType<typeof findMarked> {
-  return findMarked(paths.folder);
 }

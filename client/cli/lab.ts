@@ -58,7 +58,8 @@ async function up(flags: UpFlags, json: boolean): Promise<void> {
 
 async function down(json: boolean): Promise<void> {
   const lab = open();
-  await lab.down(say);
+  const result = await lab.down(say);
+  if (result.kind === 'refused') fail(exitCodes.wrongInput, result.reason);
   if (json) process.stdout.write(`${JSON.stringify({ lab: lab.name, up: false })}\n`);
   else say(`lab ${lab.name} is down`);
 }
@@ -91,17 +92,9 @@ function passThrough(args: readonly string[]): Promise<number> {
 /** Prints the lab's state, as one document or as a table. Returns whether there is a lab. */
 async function print(lab: Lab, json: boolean): Promise<boolean> {
   const found = await lab.status();
-  const nothing = {
-    lab: lab.name,
-    hosts: [],
-    registry: null,
-    etcd: [],
-    temporal: null,
-    worker: { pid: null, alive: false },
-  };
-  if (json) process.stdout.write(`${JSON.stringify(found ?? nothing, null, 2)}\n`);
-  else if (found !== undefined) process.stdout.write(table(found));
-  return found !== undefined;
+  if (found === undefined) return false;
+  process.stdout.write(json ? `${JSON.stringify(found, null, 2)}\n` : table(found));
+  return true;
 }
 
 export function table(status: LabStatus): string {

@@ -12,8 +12,13 @@ apt-get update -q
 apt-get install -q -y --no-install-recommends $(grep -v '^#' /lab/packages.txt)
 rm /usr/sbin/policy-rc.d /etc/dpkg/dpkg.cfg.d/lab
 
+# Whatever modes the checkout's files have, here they are a system's.
+cp -r --no-preserve=mode /lab/root/. /
+chmod 755 /usr/local/lib/lab/*
+
 # A host of the lab gets the role of etcd member or registry when it is created.
 systemctl disable etcd.service docker-registry.service
+systemctl enable lab-containers.service
 
 # The units below would reach for the machine's kernel, or wake up in the middle of a measurement.
 systemctl mask \
