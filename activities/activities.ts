@@ -96,7 +96,9 @@ export type ChainInput = RunInput & {
   readonly release: ReleaseRef;
   readonly planDigest: Digest;
   readonly wave: string;
-  /** The chain's first host, as a place in the wave: a chain that failed goes on behind the host that kept the baton. */
+  /** Hosts of the wave that are not part of the chain; places are counted without them. */
+  readonly skipped: readonly HostId[];
+  /** The chain's first host, as a place in the chain: one that failed goes on behind the host that kept the baton. */
   readonly offset: number;
   readonly epoch: number;
   readonly sequence: number;
@@ -104,7 +106,7 @@ export type ChainInput = RunInput & {
   readonly silenceMs: number;
 };
 
-/** `position`: place in the wave of the host that has the baton; `through`: one past the last. */
+/** `position`: place in the chain of the host that has the baton; `through`: one past the last. */
 export type ChainEnd =
   | { readonly end: 'through'; readonly position: number }
   | { readonly end: 'stopped'; readonly position: number; readonly outcome: HostOutcome }

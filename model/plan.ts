@@ -35,8 +35,8 @@ export type Wave = {
 
 export type PlannedHost = { readonly name: HostId; readonly from: string | null };
 
-/** Most hosts of one wave: its child workflow's history and payloads stay small; a larger wave is cut. */
-export const MAX_WAVE_HOSTS = 100;
+/** Most hosts of one wave: its child workflow's input and result stay under 16 kB; a larger wave is cut. */
+export const MAX_WAVE_HOSTS = 64;
 
 /**
  * Cuts the fleet into waves. Pure: the same input gives the same waves.

@@ -78,6 +78,8 @@ export type Progress = {
   readonly state: UpgradeState;
   readonly phase: UpgradePhase;
   readonly hosts: readonly HostProgress[];
+  /** Hosts that the record of an ended upgrade has no room for; those that failed are never among them while there is any. */
+  readonly hostsLeftOut?: number;
   readonly waiting: readonly Waiting[];
   readonly findings: readonly Finding[];
   /** The latest, at most MAX_DECISIONS. */

@@ -1,7 +1,6 @@
 import { defineSignal, setHandler } from '@temporalio/workflow';
 import { ApplicationFailure, type UpdateDefinition } from '@temporalio/common';
 import { failureTypes } from '../model/failures.ts';
-import { isFailure } from '../model/host.ts';
 import { isOver, type ApproveCommand, type HostCommand, type OperatorCommand } from '../model/upgrade.ts';
 import { abort, approve, pause, resume, retryHost, rollback, skipHost, type CommandAnswer } from './messages.ts';
 import type { Run } from './run.ts';
@@ -66,6 +65,7 @@ const abortCommand: Command<OperatorCommand> = {
 const approveCommand: Command<ApproveCommand> = {
   description: 'let a step that waits for approval go on',
   refuse: (run, { step }) => {
+    if (!run.input.policy.step) return 'this upgrade waits for no approval; it was started without --step';
     const waves = run.plan?.waves.map(({ name }) => name) ?? [];
     if (!waves.includes(step)) return `${step} is no step that waits for approval; there are: ${waves.join(', ')}`;
     return run.wishes.approved.has(step) ? `${step} is approved already` : null;
@@ -100,7 +100,9 @@ function refuseHost(run: Run, name: HostCommand['host']): string | null {
   const host = run.hosts.get(name);
   if (host === undefined)
     return `${name} is not in this upgrade; its hosts: ${[...run.hosts.keys()].slice(0, 20).join(', ')}`;
-  return isFailure(host.state) ? null : `${name} is ${host.state}; only a host that failed can be retried or skipped`;
+  return run.wishes.open.has(name)
+    ? null
+    : `${name} is ${host.state}; only a host that failed and waits for an answer can be retried or skipped`;
 }
 
 function handle<Argument extends OperatorCommand>(

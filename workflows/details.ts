@@ -3,10 +3,12 @@ import type { HostProgress, Progress } from '../model/upgrade.ts';
 /** Hosts that a table names; a larger fleet is counted. Keeps current details far below Temporal's 20 kB. */
 const MAX_ROWS = 40;
 const MAX_ERROR_LENGTH = 160;
+/** Longest page; characters. Temporal's bound is 20 kB, and a character may take more than one byte. */
+const MAX_PAGE_LENGTH = 16_000;
 
 /** The live page of an upgrade in Temporal's Web UI, as Markdown for somebody who doesn't know the code. */
 export function upgradePage(progress: Progress): string {
-  return [
+  const page = [
     `### ${progress.release} on fleet ${progress.fleet}: ${progress.state}`,
     `Upgrade \`${progress.id}\`, phase **${progress.phase}**. ${countHosts(progress.hosts)}`,
     ...(progress.error === null ? [] : [`**${progress.error}**`]),
@@ -22,6 +24,7 @@ export function upgradePage(progress: Progress): string {
       .slice(-5)
       .map(({ at, decision, because, by }) => `- ${time(at)} ${by}: ${decision}, because ${because}`),
   ].join('\n\n');
+  return page.length <= MAX_PAGE_LENGTH ? page : `${page.slice(0, MAX_PAGE_LENGTH)}…`;
 }
 
 export function hostTable(hosts: readonly HostProgress[]): string {

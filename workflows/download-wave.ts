@@ -1,13 +1,12 @@
-import { setCurrentDetails, setHandler, setWorkflowOptions } from '@temporalio/workflow';
+import { setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type { HostId } from '../model/ids.ts';
 import type { HostState } from '../model/host.ts';
 import type { HostProgress } from '../model/upgrade.ts';
 import { hostTable } from './details.ts';
+import { fitFailures } from './fit.ts';
 import { stopWave, waveProgress } from './messages.ts';
 import { onHost } from './proxies.ts';
 import type { DownloadWaveInput, DownloadWaveResult } from './wave-input.ts';
-
-setWorkflowOptions({ versioningBehavior: 'PINNED' }, downloadWave);
 
 /** Puts the release on the hosts, so many at a time; a host that fails stops nobody else. */
 export async function downloadWave(input: DownloadWaveInput): Promise<DownloadWaveResult> {
@@ -31,7 +30,7 @@ export async function downloadWave(input: DownloadWaveInput): Promise<DownloadWa
   await Promise.all(Array.from({ length: input.maxParallel }, lane));
 
   setCurrentDetails(hostTable(progress()));
-  return { staged: input.hosts.filter((host) => states.get(host) === 'staged'), failed };
+  return { staged: input.hosts.filter((host) => states.get(host) === 'staged'), failed: fitFailures(failed) };
 }
 
 async function download(

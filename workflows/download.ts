@@ -46,5 +46,6 @@ function waveInput(run: Run, hosts: DownloadWaveInput['hosts']): DownloadWaveInp
 function failedDownload(run: Run, { host, kind, message }: DownloadWaveResult['failed'][number]): Failed {
   run.move(host, 'failed');
   run.note(host, message);
-  return { host, message, verdict: kind, step: null, again: 'downloading' };
+  run.wishes.open.add(host);
+  return { host, message, verdict: kind, again: 'downloading' };
 }

@@ -1,11 +1,14 @@
 import {
   ActivityFailure,
   ApplicationFailure,
+  CancellationScope,
   ChildWorkflowFailure,
+  condition,
   isCancellation,
   rootCause,
 } from '@temporalio/workflow';
 import { failureTypes } from '../model/failures.ts';
+import type { HostId } from '../model/ids.ts';
 import type { Ending, Run } from './run.ts';
 
 /** Between two steps: waits while an operator's pause holds, and says how to go on. */
@@ -23,17 +26,22 @@ export async function gate(run: Run): Promise<Ending> {
   return run.ending();
 }
 
-/** Stops and asks: nothing is lost, and nothing goes on before an operator has spoken. True: go on. */
-export async function ask(run: Run, what: string, isAnswered: () => boolean): Promise<Ending> {
+/** What an operator is asked, and the commands that answer it, besides those that end the upgrade. */
+export type Question = {
+  readonly what: string;
+  readonly host: HostId | null;
+  readonly answers: readonly string[];
+  readonly isAnswered: () => boolean;
+};
+
+/** Stops and asks: nothing is lost, and nothing goes on before an operator has spoken. */
+export async function ask(run: Run, { what, host, answers, isAnswered }: Question): Promise<Ending> {
   const before = run.state;
   run.wishes.resume = false;
   run.error = what;
   run.enter('waiting');
-  const movedOnBy = commands(run, ['resume', 'retry HOST', 'skip HOST', 'rollback', 'abort']);
-  await run.wait(
-    { what: `the operator: ${what}`, host: null, movedOnBy },
-    () => run.wishes.ending !== null || isAnswered(),
-  );
+  const movedOnBy = commands(run, [...answers, ...(run.isGoingBack ? [] : ['rollback']), 'abort']);
+  await run.wait({ what: `the operator: ${what}`, host, movedOnBy }, () => run.wishes.ending !== null || isAnswered());
   run.error = null;
   if (run.ending() === 'go') run.enter(before);
   return run.ending();
@@ -41,6 +49,7 @@ export async function ask(run: Run, what: string, isAnswered: () => boolean): Pr
 
 /** Runs a step until it works: what retries did not mend is put to the operator. null: the operator ends the upgrade. */
 export async function insist<Result>(run: Run, what: string, step: () => Promise<Result>): Promise<Result | null> {
+  // Every round is an operator's `resume`.
   for (;;) {
     try {
       return await step();
@@ -54,13 +63,30 @@ export async function insist<Result>(run: Run, what: string, step: () => Promise
           message: `${what}: ${cause}`,
           cause: error,
         });
-      if ((await ask(run, `${what} failed: ${cause}`, () => run.wishes.resume)) !== 'go') return null;
+      const question = { what: `${what} failed: ${cause}`, host: null, answers: ['resume'] };
+      if ((await ask(run, { ...question, isAnswered: () => run.wishes.resume })) !== 'go') return null;
     }
   }
 }
 
+/** As `insist`, for a step that touches no host: an operator who ends the upgrade does not wait for it. */
+export async function read<Result>(run: Run, what: string, step: () => Promise<Result>): Promise<Result | null> {
+  const waiting = { what, host: null, movedOnBy: 'a worker, as soon as etcd and the registry answer' };
+  return insist(run, what, async () => run.during(waiting, async () => unlessEnded(run, step)));
+}
+
 export const commands = (run: Run, names: readonly string[]): string =>
   names.map((name) => command(name, run.input.upgrade)).join(' | ');
+
+async function unlessEnded<Result>(run: Run, step: () => Promise<Result>): Promise<Result | null> {
+  return CancellationScope.cancellable(async () => {
+    try {
+      return await Promise.race([step(), condition(() => run.wishes.ending !== null).then(() => null)]);
+    } finally {
+      CancellationScope.current().cancel();
+    }
+  });
+}
 
 /** `retry HOST` → `refit retry lab-7 HOST`. */
 function command(name: string, upgrade: string): string {
@@ -68,7 +94,8 @@ function command(name: string, upgrade: string): string {
   return ['refit', verb, upgrade, ...rest].join(' ');
 }
 
-function isFatal(error: unknown): boolean {
+/** Another run has taken over, or the input is wrong: no retry and no operator mends that. */
+export function isFatal(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (
       cause instanceof ApplicationFailure &&

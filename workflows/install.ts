@@ -25,8 +25,12 @@ export async function install(run: Run): Promise<Ending> {
 /** With `--step` an operator lets every wave go; null: go on. */
 async function approval(run: Run, wave: PlannedWave): Promise<Ending | null> {
   if (!run.input.policy.step || run.wishes.approved.has(wave.name)) return null;
-  const what = `${wave.name} waits for approval: refit approve ${run.input.upgrade} ${wave.name}`;
-  const ending = await ask(run, what, () => run.wishes.approved.has(wave.name));
+  const ending = await ask(run, {
+    what: `approval of ${wave.name}`,
+    host: null,
+    answers: [`approve ${wave.name}`, 'resume'],
+    isAnswered: () => run.wishes.resume || run.wishes.approved.has(wave.name),
+  });
   return ending === 'go' ? null : ending;
 }
 

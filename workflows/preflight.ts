@@ -1,5 +1,5 @@
 import { workflowInfo } from '@temporalio/workflow';
-import { insist } from './gate.ts';
+import { read } from './gate.ts';
 import { quick, reading } from './proxies.ts';
 import type { Ending, Run } from './run.ts';
 
@@ -9,13 +9,13 @@ export async function preflight(run: Run): Promise<Ending | 'failed'> {
   const { fleet, upgrade, reference, digest, policy } = run.input;
   const { runId, startTime } = workflowInfo();
   const claim = { fleet, upgrade, run: runId, startedAt: startTime.getTime() };
-  const claimed = await insist(run, 'claiming the epoch', async () => quick.claimEpoch(claim));
+  const claimed = await read(run, 'claiming the epoch', async () => quick.claimEpoch(claim));
   if (claimed === null) return run.wishes.ending ?? 'abort';
   run.epoch = claimed.epoch;
 
   const summary = `read every host of ${fleet}`;
   const input = { fleet, upgrade, reference, digest, policy };
-  const plan = await insist(run, 'preflight', async () => reading.preflight.executeWithOptions({ summary }, [input]));
+  const plan = await read(run, 'preflight', async () => reading.preflight.executeWithOptions({ summary }, [input]));
   if (plan === null) return run.wishes.ending ?? 'abort';
   run.setPlan(plan);
   const errors = plan.findings.filter((finding) => finding.severity === 'error');
@@ -33,7 +33,7 @@ async function loadHosts(run: Run): Promise<Ending> {
     for (let offset = 0, total = 1; offset < total;) {
       const { fleet, upgrade } = run.input;
       const page = { fleet, upgrade, planDigest: run.planned().planDigest, wave, offset };
-      const loaded = await insist(run, 'reading the plan', async () => quick.loadWave(page));
+      const loaded = await read(run, 'reading the plan', async () => quick.loadWave(page));
       if (loaded === null) return run.wishes.ending ?? 'abort';
       for (const host of loaded.hosts) run.add(host, wave, wave === null ? 'alreadyThere' : 'pending');
       total = loaded.total;

@@ -20,7 +20,7 @@ export const quick = proxyActivities<Activities>({
   retry,
 });
 
-/** Reads every host of the fleet. */
+/** Reads every host of the fleet, or writes an order for each. */
 export const reading = proxyActivities<Activities>({
   startToCloseTimeout: '15 minutes',
   heartbeatTimeout: '60 seconds',
@@ -28,10 +28,18 @@ export const reading = proxyActivities<Activities>({
   retry,
 });
 
-/** Waits for a host; the attempt's own bound is the host's deadline, see hostBound. */
+/** Waits for a host; the attempt's own bound is the host's deadline. */
 export const onHost = proxyActivities<Activities>({
   startToCloseTimeout: '1 day',
   heartbeatTimeout: HEARTBEAT_TIMEOUT,
   scheduleToCloseTimeout: GIVE_UP_AFTER,
+  retry,
+});
+
+/** Looks at one host. Its verdict is a help, not a need: no answer is one. */
+export const probing = proxyActivities<Activities>({
+  startToCloseTimeout: '2 minutes',
+  heartbeatTimeout: HEARTBEAT_TIMEOUT,
+  scheduleToCloseTimeout: '5 minutes',
   retry,
 });

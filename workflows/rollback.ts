@@ -1,8 +1,9 @@
 import { startChild } from '@temporalio/workflow';
-import { isFailure } from '../model/host.ts';
+import { isFailure, type HostOutcome } from '../model/host.ts';
 import type { HostId } from '../model/ids.ts';
 import { MAX_WAVE_HOSTS } from '../model/plan.ts';
-import { ask, gate, insist } from './gate.ts';
+import { askAboutHosts } from './ask-about-hosts.ts';
+import { gate, insist } from './gate.ts';
 import { follow } from './follow.ts';
 import type { PlannedWave } from './install.ts';
 import type { Run } from './run.ts';
@@ -13,6 +14,8 @@ import type { WaveInput } from './wave-input.ts';
 export async function rollBack(run: Run): Promise<'rolledBack' | 'aborted'> {
   run.isGoingBack = true;
   run.wishes.ending = null;
+  // What failed on the way there is not tried again on the way back.
+  for (const host of [...run.wishes.open]) run.takeAnswer(host);
   run.enter('rollingBack');
   for (const wave of [...(run.plan?.waves ?? [])].reverse()) {
     if ((await revertWave(run, wave)) === 'abort') return 'aborted';
@@ -21,8 +24,8 @@ export async function rollBack(run: Run): Promise<'rolledBack' | 'aborted'> {
 }
 
 async function revertWave(run: Run, wave: PlannedWave): Promise<'go' | 'abort'> {
-  // A host that is stuck or was lost may have been changed as well: its agent knows.
-  const left = new Set([...run.hostsOf(wave.name, 'done', 'stuck', 'lost')].reverse());
+  const left = new Set(changedHosts(run, wave));
+  // Every round takes a host back, or an operator says how to go on.
   while (left.size > 0) {
     if ((await gate(run)) !== 'go') return 'abort';
     const hosts = [...left].slice(0, MAX_WAVE_HOSTS);
@@ -37,21 +40,27 @@ async function revertWave(run: Run, wave: PlannedWave): Promise<'go' | 'abort'> 
     for (const outcome of result.outcomes) {
       run.record(outcome);
       if (!isFailure(outcome.state)) left.delete(outcome.host);
-      else if (!(await isTriedAgain(run, outcome.host, outcome.error ?? outcome.state))) left.delete(outcome.host);
-      if (run.wishes.ending !== null) return 'abort';
     }
     run.show();
+    const failed = result.outcomes.filter(({ state }) => isFailure(state));
+    for (const host of await skippedOf(run, failed)) left.delete(host);
   }
-  return 'go';
+  return run.ending() === 'go' ? 'go' : 'abort';
 }
 
-async function isTriedAgain(run: Run, host: HostId, message: string): Promise<boolean> {
-  const { retry, skip } = run.wishes;
-  await ask(run, `${host} did not go back: ${message}`, () => run.wishes.resume || retry.has(host) || skip.has(host));
-  retry.delete(host);
-  if (!skip.delete(host)) return true;
-  run.move(host, 'skipped');
-  return false;
+/** Reversed. A host that is stuck, was lost or failed may have been changed as well: its agent knows. */
+function changedHosts(run: Run, wave: PlannedWave): readonly HostId[] {
+  const hosts = run.hostsOf(wave.name, 'done', 'stuck', 'lost', 'failed');
+  return hosts.filter((host) => run.ordered.has(host)).reverse();
+}
+
+/** Hosts that did not go back and that the operator leaves as they are; the others are tried again. */
+async function skippedOf(run: Run, failed: readonly HostOutcome[]): Promise<readonly HostId[]> {
+  const questions = failed.map(({ host, state, error }) => ({ host, message: error ?? state }));
+  if ((await askAboutHosts(run, questions, 'did not go back')) !== 'go') return [];
+  const skipped = failed.map(({ host }) => host).filter((host) => run.takeAnswer(host) === 'skip');
+  for (const host of skipped) run.move(host, 'skipped');
+  return skipped;
 }
 
 function revertInput(run: Run, wave: PlannedWave, hosts: readonly HostId[]): WaveInput {

@@ -18,6 +18,7 @@ import {
   type Waiting,
 } from '../model/upgrade.ts';
 import { upgradePage } from './details.ts';
+import { closingProgress } from './closing.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 /** What an operator asked for and the main function has not acted on yet. */
@@ -28,7 +29,12 @@ export type Wishes = {
   readonly approved: Set<string>;
   readonly retry: Set<HostId>;
   readonly skip: Set<HostId>;
+  /** Hosts that failed and are not decided on yet: only these can be retried or skipped. */
+  readonly open: Set<HostId>;
 };
+
+/** Longest reason of a decision; characters. The latest decisions stay in Temporal with an upgrade's end. */
+const MAX_REASON_LENGTH = 300;
 
 /** One upgrade's state: changed in `enter`, by host outcomes, and by nobody else. */
 export class Run {
@@ -40,6 +46,7 @@ export class Run {
     approved: new Set(),
     retry: new Set(),
     skip: new Set(),
+    open: new Set(),
   };
   state: UpgradeState = 'running';
   phase: UpgradePhase = 'preflight';
@@ -47,6 +54,8 @@ export class Run {
   /** Next order's number. */
   sequence = 1;
   waveWorkflowId: string | null = null;
+  /** Hosts that got an order to install: they may have been changed, however that ended. */
+  readonly ordered = new Set<HostId>();
   /** Waits for the environment so far, by host. */
   readonly environmentTries = new Map<HostId, number>();
   /** Hosts left behind within the budget: they stay spent. */
@@ -94,7 +103,8 @@ export class Run {
   }
 
   decide(decision: Omit<Decision, 'at'>): void {
-    this.decisions.push({ at: Date.now(), ...decision });
+    const because = decision.because.slice(0, MAX_REASON_LENGTH);
+    this.decisions.push({ at: Date.now(), ...decision, because });
     this.decisions.splice(0, Math.max(0, this.decisions.length - MAX_DECISIONS));
   }
 
@@ -105,12 +115,16 @@ export class Run {
   }
 
   move(name: HostId, state: HostState): void {
-    const host = this.host(name);
-    this.hosts.set(name, { ...host, state: advanceHost(host.state, state) });
+    const { error, ...host } = this.host(name);
+    // What went wrong is told as long as it is true: a host that is tried again has no error.
+    const isKept = error !== undefined && (isFailure(state) || state === 'skipped');
+    this.hosts.set(name, { ...host, state: advanceHost(host.state, state), ...(isKept && { error }) });
   }
 
   record(outcome: HostOutcome): void {
     const working = this.isGoingBack ? 'rollingBack' : 'installing';
+    this.ordered.add(outcome.host);
+    if (isFailure(outcome.state)) this.wishes.open.add(outcome.host);
     this.move(outcome.host, working);
     const { error: _, ...host } = this.host(outcome.host);
     this.hosts.set(outcome.host, {
@@ -152,6 +166,15 @@ export class Run {
     return first;
   }
 
+  /** What an operator said of a host that failed; the question is closed with it. */
+  takeAnswer(host: HostId): 'retry' | 'skip' | null {
+    const { open, retry, skip } = this.wishes;
+    open.delete(host);
+    const isRetried = retry.delete(host);
+    if (skip.delete(host)) return 'skip';
+    return isRetried ? 'retry' : null;
+  }
+
   /** What an operator wants instead of going on. */
   ending(): Ending {
     return this.wishes.ending ?? 'go';
@@ -163,20 +186,31 @@ export class Run {
   }
 
   /** Waits until `isMet`, and says meanwhile what for. */
-  async wait(waiting: Omit<Waiting, 'since' | 'until'>, isMet: () => boolean, timeoutMs?: number): Promise<boolean> {
-    const since = Date.now();
-    this.waiting = [{ ...waiting, since, until: timeoutMs === undefined ? null : since + timeoutMs }];
+  async wait(waiting: Omit<Waiting, 'since' | 'until'>, isMet: () => boolean, timeoutMs?: number): Promise<void> {
+    const step = async (): Promise<unknown> =>
+      timeoutMs === undefined ? condition(isMet) : condition(isMet, timeoutMs);
+    await this.during({ ...waiting, ...(timeoutMs !== undefined && { until: Date.now() + timeoutMs }) }, step);
+  }
+
+  /** Does a step, and says meanwhile what it waits for. */
+  async during<Result>(
+    waiting: Omit<Waiting, 'since' | 'until'> & { readonly until?: number },
+    step: () => Promise<Result>,
+  ): Promise<Result> {
+    this.waiting = [{ until: null, ...waiting, since: Date.now() }];
     this.show();
-    const met = timeoutMs === undefined ? (await condition(isMet), true) : await condition(isMet, timeoutMs);
-    this.waiting = [];
-    return met;
+    try {
+      return await step();
+    } finally {
+      this.waiting = [];
+    }
   }
 
   end(state: Extract<UpgradeState, 'succeeded' | 'failed' | 'rolledBack' | 'aborted'>): Progress {
     this.finishedAt = Date.now();
     // A run that failed in preflight touched nothing, and says so by its phase.
     this.enter(state, state === 'failed' ? this.phase : 'end');
-    return this.progress();
+    return closingProgress(this.progress());
   }
 
   progress(): Progress {

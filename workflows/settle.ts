@@ -1,9 +1,10 @@
-import { decideFailure, type Verdict } from '../model/failure-policy.ts';
+import { ActivityFailure, isCancellation } from '@temporalio/workflow';
+import { decideFailure, type FailureDecision, type Verdict } from '../model/failure-policy.ts';
 import { isFailure, type HostOutcome } from '../model/host.ts';
 import type { HostId, StepId } from '../model/ids.ts';
-
-import { ask } from './gate.ts';
-import { quick } from './proxies.ts';
+import { askAboutHosts } from './ask-about-hosts.ts';
+import { isFatal } from './gate.ts';
+import { probing } from './proxies.ts';
 import type { Ending, Run } from './run.ts';
 
 /** What a failed host's failure was, and where a retry begins. */
@@ -11,7 +12,6 @@ export type Failed = {
   readonly host: HostId;
   readonly verdict: Verdict;
   readonly message: string;
-  readonly step: StepId | null;
   /** State in which the host is tried again. */
   readonly again: 'downloading' | 'staged';
 };
@@ -23,92 +23,96 @@ export async function settleOutcomes(run: Run, outcomes: readonly HostOutcome[])
   const failed: Failed[] = [];
   for (const outcome of outcomes.filter(({ state }) => isFailure(state))) {
     // Only a step can be probed elsewhere: a host that is lost, stuck or unhealthy is no other host's fault.
-    const verdict =
-      outcome.state === 'reverted' || outcome.state === 'failed' ? await judge(run, outcome.step) : 'unknown';
-    const message = outcome.error ?? outcome.state;
-    failed.push({ host: outcome.host, verdict, message, step: outcome.step, again: 'staged' });
+    const isStep = outcome.state === 'reverted' || outcome.state === 'failed';
+    const verdict = isStep ? await judge(run, outcome.step) : 'unknown';
+    failed.push({ host: outcome.host, verdict, message: outcome.error ?? outcome.state, again: 'staged' });
   }
   return settle(run, failed);
 }
 
 /** Decides on failed hosts until each is to be tried again, or left; or until the upgrade ends. */
 export async function settle(run: Run, failed: readonly Failed[]): Promise<Ending> {
-  for (const failure of failed) {
-    const ending = await settleHost(run, failure);
-    if (ending !== 'go') return ending;
+  const decided = failed.map((failure) => ({ failure, decision: decide(run, failed, failure) }));
+  const those = (wanted: FailureDecision['decision']): readonly Failed[] =>
+    decided.flatMap(({ failure, decision }) => (decision === wanted ? [failure] : []));
+  if (those('rollback').length > 0) return 'rollback';
+  for (const { host } of those('skip')) {
+    run.skippedByPolicy.add(host);
+    run.takeAnswer(host);
+    run.move(host, 'skipped');
   }
-  return 'go';
+  return (await ask(run, those('ask'))) ?? (await awaitEnvironment(run, those('retry'))) ?? 'go';
 }
 
-async function settleHost(run: Run, failure: Failed): Promise<Ending> {
-  const { host } = failure;
-  const tries = run.environmentTries.get(host) ?? 0;
-  const decision = decideFailure({
+function decide(run: Run, failed: readonly Failed[], failure: Failed): FailureDecision['decision'] {
+  const { host, verdict, message } = failure;
+  // The environment's fault uses no budget, also not the one of a host that failed beside it.
+  const blameless = new Set(failed.filter((other) => other.verdict === 'environment').map((other) => other.host));
+  const { decision, rule, because } = decideFailure({
     policy: run.input.policy,
-    failures: run.failures().length + run.skippedByPolicy.size,
+    failures: run.failures().filter(({ name }) => !blameless.has(name)).length + run.skippedByPolicy.size,
     total: run.hosts.size,
-    verdict: failure.verdict,
-    environmentTries: tries,
+    verdict,
+    environmentTries: run.environmentTries.get(host) ?? 0,
   });
-  run.decide({
-    rule: decision.rule,
-    decision: `${decision.decision} ${host}`,
-    because: `${failure.message}; ${decision.because}`,
-    by: 'policy',
-  });
-  switch (decision.decision) {
-    case 'retry':
-      run.environmentTries.set(host, tries + 1);
-      return awaitEnvironment(run, failure);
-    case 'skip':
-      run.skippedByPolicy.add(host);
-      run.move(host, 'skipped');
-      return 'go';
-    case 'rollback':
-      return 'rollback';
-    case 'ask':
-      return askAboutHost(run, failure);
-  }
+  run.decide({ rule, decision: `${decision} ${host}`, because: `${message}; ${because}`, by: 'policy' });
+  return decision;
 }
 
-async function awaitEnvironment(run: Run, failure: Failed): Promise<Ending> {
-  const { environmentRetryMs } = run.input.policy;
-  const what = `the environment to mend itself (${failure.message})`;
-  const movedOnBy = 'time, or whoever mends the environment';
-  await run.wait({ what, host: failure.host, movedOnBy }, () => run.wishes.ending !== null, environmentRetryMs);
-  if (run.wishes.ending !== null) return run.wishes.ending;
-  run.move(failure.host, failure.again);
-  return 'go';
-}
-
-async function askAboutHost(run: Run, failure: Failed): Promise<Ending> {
-  const { host, message } = failure;
-  const { retry, skip } = run.wishes;
-  const isAnswered = (): boolean => run.wishes.resume || retry.has(host) || skip.has(host);
-  const ending = await ask(run, `${host} failed: ${message}`, isAnswered);
+/** null: every host has its answer. */
+async function ask(run: Run, failed: readonly Failed[]): Promise<Ending | null> {
+  const ending = await askAboutHosts(run, failed, 'failed');
   if (ending !== 'go') return ending;
-  const isSkipped = skip.delete(host);
-  retry.delete(host);
-  run.environmentTries.delete(host);
-  run.move(host, isSkipped ? 'skipped' : failure.again);
-  return 'go';
+  for (const failure of failed) {
+    // Whoever answers has looked: the environment gets all its tries again.
+    run.environmentTries.delete(failure.host);
+    goOn(run, failure, run.takeAnswer(failure.host));
+  }
+  return null;
+}
+
+/** One wait for all hosts that the environment failed; an operator can cut it short. null: they are tried again. */
+async function awaitEnvironment(run: Run, failed: readonly Failed[]): Promise<Ending | null> {
+  const [first] = failed;
+  if (first === undefined) return null;
+  const { environmentRetryMs } = run.input.policy;
+  const { wishes } = run;
+  for (const { host } of failed) {
+    wishes.open.add(host);
+    run.environmentTries.set(host, (run.environmentTries.get(host) ?? 0) + 1);
+  }
+  const what = `the environment to mend itself (${first.message})`;
+  const waiting = { what, host: first.host, movedOnBy: 'time, or whoever mends the environment' };
+  const isAnswered = (): boolean => failed.some(({ host }) => wishes.retry.has(host) || wishes.skip.has(host));
+  await run.wait(waiting, () => wishes.ending !== null || isAnswered(), environmentRetryMs);
+  if (wishes.ending !== null) return wishes.ending;
+  for (const failure of failed) goOn(run, failure, run.takeAnswer(failure.host));
+  return null;
+}
+
+function goOn(run: Run, { host, again }: Failed, answer: 'retry' | 'skip' | null): void {
+  run.move(host, answer === 'skip' ? 'skipped' : again);
 }
 
 /** The environment's fault or the release's? The same probe on a host that was not touched tells. */
 async function judge(run: Run, step: StepId | null): Promise<Verdict> {
-  const [untouched] = run.hostsIn('staged');
+  const untouched = run.hostsIn('staged').find((name) => !run.ordered.has(name));
   if (step === null || untouched === undefined) return 'unknown';
   const { fleet, upgrade } = run.input;
   const { release } = run.planned();
-  const probe = await quick.probeHost.executeWithOptions({ summary: `would ${step} fail on ${untouched} too?` }, [
-    { fleet, upgrade, release, step, host: untouched, epoch: run.epoch, sequence: run.takeSequence(1) },
-  ]);
-  const verdict = probe.ok ? 'release' : 'environment';
-  run.decide({
-    rule: 'environment-or-release',
-    decision: verdict,
-    because: `${step} on ${untouched}: ${probe.evidence}`,
-    by: 'policy',
-  });
-  return verdict;
+  const input = { fleet, upgrade, release, step, host: untouched, epoch: run.epoch, sequence: run.takeSequence(1) };
+  const summary = `would ${step} fail on ${untouched} too?`;
+  const because = (evidence: string): string => `${step} on ${untouched}: ${evidence}`;
+  const by = 'policy';
+  const rule = 'environment-or-release';
+  try {
+    const probe = await probing.probeHost.executeWithOptions({ summary }, [input]);
+    const verdict = probe.ok ? 'release' : 'environment';
+    run.decide({ rule, decision: verdict, because: because(probe.evidence), by });
+    return verdict;
+  } catch (error) {
+    if (!(error instanceof ActivityFailure) || isCancellation(error) || isFatal(error)) throw error;
+    run.decide({ rule, decision: 'unknown', because: because('the probe did not end'), by });
+    return 'unknown';
+  }
 }

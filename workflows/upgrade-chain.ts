@@ -1,17 +1,21 @@
-import { allHandlersFinished, condition, setHandler, setWorkflowOptions } from '@temporalio/workflow';
+import { allHandlersFinished, condition, setHandler } from '@temporalio/workflow';
 import type { Waiting } from '../model/upgrade.ts';
 import { activityInput } from './chain-input.ts';
 import { stopWave, waveProgress } from './messages.ts';
-import { onHost, quick } from './proxies.ts';
+import { onHost, quick, reading } from './proxies.ts';
 import type { ChainResult, ChainWaveInput } from './wave-input.ts';
-
-setWorkflowOptions({ versioningBehavior: 'PINNED' }, upgradeChain);
 
 /** Hands the baton to the first host, and then only watches: the agents hand it on among themselves. */
 export async function upgradeChain(input: ChainWaveInput): Promise<ChainResult> {
   const { fleet, upgrade, epoch, release } = input;
   const since = Date.now();
-  setHandler(stopWave, async ({ reason }) => quick.setHold({ fleet, upgrade, epoch, hold: true, reason }), {
+  let isLifted = false;
+  const hold = async (reason: string): Promise<void> => {
+    // A hold that is set before the last one is lifted would be lifted with it.
+    await condition(() => isLifted);
+    await quick.setHold({ fleet, upgrade, epoch, hold: true, reason });
+  };
+  setHandler(stopWave, async ({ reason }) => hold(reason), {
     description: 'hold the chain: nobody takes the baton; who has it finishes',
   });
   setHandler(waveProgress, () => ({ hosts: [], waiting: [waiting(input.name, since)] }), {
@@ -21,8 +25,9 @@ export async function upgradeChain(input: ChainWaveInput): Promise<ChainResult> 
   await quick.setHold.executeWithOptions({ summary: 'lift the hold' }, [
     { fleet, upgrade, epoch, hold: false, reason: '' },
   ]);
+  isLifted = true;
   if (!input.isResumed) {
-    await quick.startChain.executeWithOptions({ summary: `baton to host ${input.offset + 1} of the chain` }, [
+    await reading.startChain.executeWithOptions({ summary: `baton to host ${input.offset + 1} of the chain` }, [
       activityInput(input),
     ]);
   }

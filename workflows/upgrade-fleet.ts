@@ -5,7 +5,6 @@ import {
   isCancellation,
   rootCause,
   setHandler,
-  setWorkflowOptions,
   TemporalFailure,
 } from '@temporalio/workflow';
 import { failureTypes } from '../model/failures.ts';
@@ -18,8 +17,6 @@ import { preflight } from './preflight.ts';
 import { rollBack } from './rollback.ts';
 import { Run, type Ending } from './run.ts';
 import { verify } from './verify.ts';
-
-setWorkflowOptions({ versioningBehavior: 'PINNED' }, upgradeFleet);
 
 /** One upgrade of one fleet: preflight, download, install, verify; or all of it back. */
 export async function upgradeFleet(input: UpgradeInput): Promise<Progress> {
@@ -37,7 +34,10 @@ export async function upgradeFleet(input: UpgradeInput): Promise<Progress> {
     return run.end(end);
   } catch (error) {
     if (!(error instanceof TemporalFailure)) throw error;
-    if (isCancellation(error)) return run.end('aborted');
+    if (isCancellation(error)) {
+      run.error = 'cancelled in Temporal: what was at work on a host ends by itself, other hosts stay as they are';
+      return run.end('aborted');
+    }
     if (run.state === 'failed') throw error;
     run.error = rootCause(error) ?? 'unknown cause';
     throw failed(run);
@@ -49,7 +49,8 @@ async function forward(run: Run): Promise<Ending | 'failed'> {
     const ending = await phase(run);
     if (ending !== 'go') return ending;
   }
-  return 'go';
+  // A command may be accepted in the very moment in which the last phase ends.
+  return run.ending();
 }
 
 function failed(run: Run): ApplicationFailure {

@@ -1,14 +1,13 @@
-import { condition, setCurrentDetails, setHandler, setWorkflowOptions } from '@temporalio/workflow';
+import { condition, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import { isFailure, type HostOutcome } from '../model/host.ts';
 import type { PlannedHost } from '../model/plan.ts';
 import type { HostProgress, Waiting } from '../model/upgrade.ts';
 import { nextHosts, type WaveView } from '../model/wave.ts';
 import { hostTable } from './details.ts';
+import { fitOutcomes } from './fit.ts';
 import { stopWave, waveProgress } from './messages.ts';
 import { onHost } from './proxies.ts';
 import type { WaveInput, WaveResult } from './wave-input.ts';
-
-setWorkflowOptions({ versioningBehavior: 'PINNED' }, upgradeWave);
 
 /** Orders the hosts of one wave, no more of them out of service than allowed, and ends when nothing runs any more. */
 export async function upgradeWave(input: WaveInput): Promise<WaveResult> {
@@ -26,7 +25,7 @@ export async function upgradeWave(input: WaveInput): Promise<WaveResult> {
     await condition(() => wave.outcomes.length > ended || wave.error !== null);
     if (wave.error !== null) throw wave.error;
   }
-  return { outcomes: wave.outcomes };
+  return { outcomes: fitOutcomes(wave.outcomes) };
 }
 
 async function order(wave: Wave, planned: PlannedHost): Promise<void> {
@@ -112,10 +111,11 @@ class Wave {
   private hostProgress({ name, from }: PlannedHost): HostProgress {
     const outcome = this.outcomeOf(name);
     const since = this.begun.get(name) ?? null;
-    const working = this.input.action === 'install' ? 'installing' : 'rollingBack';
+    const [idle, working] =
+      this.input.action === 'install' ? (['staged', 'installing'] as const) : (['done', 'rollingBack'] as const);
     return {
       name,
-      state: outcome?.state ?? (since === null ? 'staged' : working),
+      state: outcome?.state ?? (since === null ? idle : working),
       from: outcome?.from ?? from,
       to: outcome?.to ?? null,
       wave: this.input.name,

@@ -1,4 +1,4 @@
-import { ask, gate, insist } from './gate.ts';
+import { ask, gate, read } from './gate.ts';
 import { reading } from './proxies.ts';
 import type { Ending, Run } from './run.ts';
 
@@ -11,16 +11,15 @@ export async function verify(run: Run): Promise<Ending> {
     if (turn !== 'go') return turn;
     const { fleet, upgrade } = run.input;
     const { release, planDigest } = run.planned();
-    const result = await insist(run, 'verify', async () =>
-      reading.verifyFleet({ fleet, upgrade, release, planDigest }),
-    );
+    const result = await read(run, 'verify', async () => reading.verifyFleet({ fleet, upgrade, release, planDigest }));
     if (result === null) return run.wishes.ending ?? 'abort';
     const left = new Set(run.hostsIn('skipped'));
     run.findings = result.elsewhere.filter(({ host }) => host === null || !left.has(host));
     const [first] = run.findings;
     if (first === undefined) return 'go';
     const what = `${run.findings.length} hosts are not on ${release.version}, such as ${first.host ?? 'one'}: ${first.what}`;
-    const ending = await ask(run, what, () => run.wishes.resume);
+    const question = { what, host: first.host, answers: ['resume'], isAnswered: () => run.wishes.resume };
+    const ending = await ask(run, question);
     if (ending !== 'go') return ending;
   }
 }

@@ -27,6 +27,8 @@ export type WaveResult = { readonly outcomes: readonly HostOutcome[] };
 export type ChainWaveInput = Omit<WaveInput, 'hosts' | 'maxUnavailable' | 'gatekeeper' | 'action'> & {
   readonly planDigest: Digest;
   readonly offset: number;
+  /** Hosts of the wave that are not part of the chain. */
+  readonly skipped: readonly HostId[];
   /** The orders and the baton are out already: only lift the hold and follow. */
   readonly isResumed: boolean;
 };

@@ -1,0 +1,111 @@
+import type { DownloadResult } from '../../activities/activities.ts';
+import { assert } from '../../model/assert.ts';
+import { parseDigest, parseFleetId, parseHostId, type FleetId, type HostId } from '../../model/ids.ts';
+import type { Plan } from '../../model/plan.ts';
+import type { ReleaseRef } from '../../model/release.ts';
+import type { Finding } from '../../model/upgrade.ts';
+import { FakeHost } from './fake-host.ts';
+import type { FakeChain } from './fake-chain.ts';
+
+/** A whole fleet in memory: hosts with their agents, what the bus would hold, and faults to inject. */
+export class FakeFleet {
+  readonly name: FleetId;
+  readonly release: ReleaseRef = {
+    name: 'sample',
+    version: '2.0.0',
+    repository: 'registry.lab:5000/sample',
+    digest: parseDigest(`sha256:${'2'.repeat(64)}`),
+    contents: parseDigest(`sha256:${'c'.repeat(64)}`),
+  };
+  readonly hosts: ReadonlyMap<HostId, FakeHost>;
+  /** What happened on the hosts and to the activities, in order. */
+  readonly log: string[] = [];
+  readonly plans = new Map<string, Plan>();
+  /** Workflow runs by the epoch that they got. */
+  readonly epochs: string[] = [];
+  findings: readonly Finding[] = [];
+  chain: FakeChain | null = null;
+  /** Set: another run has taken over. */
+  isFenced = false;
+  /** What a probe answers, in turn; then that the step would work. */
+  readonly probes: { readonly ok: boolean; readonly evidence: string }[] = [];
+  /** Most hosts that were at work at the same time. */
+  mostAtWork = 0;
+  /** Called before and after each activity. */
+  onActivity: (name: string, when: 'before' | 'after') => void | Promise<void> = () => undefined;
+  readonly #broken = new Map<string, Error>();
+  readonly #downloads = new Map<HostId, DownloadResult[]>();
+  readonly #watchers = new Set<() => void>();
+
+  constructor(name: string, versions: readonly (string | null)[]) {
+    this.name = parseFleetId(name);
+    const hosts = versions.map((version, index) => {
+      const host = parseHostId(`host-${index + 1}`);
+      return [host, new FakeHost(host, version, (event) => this.changed(event))] as const;
+    });
+    this.hosts = new Map(hosts);
+  }
+
+  host(name: string): FakeHost {
+    const host = this.hosts.get(parseHostId(name));
+    assert(host !== undefined, `${name} is in the fleet`);
+    return host;
+  }
+
+  versions(): readonly (string | null)[] {
+    return [...this.hosts.values()].map(({ installed }) => installed);
+  }
+
+  /** Hosts in the order in which an action began on them. */
+  begun(action: 'install' | 'revert'): readonly string[] {
+    const prefix = `begin ${action} `;
+    return this.log.filter((event) => event.startsWith(prefix)).map((event) => event.slice(prefix.length));
+  }
+
+  /** Every attempt of an activity fails with it, until it is mended. */
+  break(activity: string, error: Error): void {
+    this.#broken.set(activity, error);
+  }
+
+  mend(activity: string): void {
+    this.#broken.delete(activity);
+  }
+
+  throwIfBroken(activity: string): void {
+    const error = this.#broken.get(activity);
+    if (error !== undefined) throw error;
+  }
+
+  failDownload(host: string, kind: 'environment' | 'release', message = `${kind} on purpose`): void {
+    const name = parseHostId(host);
+    const queue = this.#downloads.get(name) ?? [];
+    this.#downloads.set(name, [...queue, { outcome: 'failed', kind, message }]);
+  }
+
+  takeDownload(host: HostId): DownloadResult {
+    return this.#downloads.get(host)?.shift() ?? { outcome: 'staged', bytes: 1 };
+  }
+
+  changed(event: string): void {
+    this.log.push(event);
+    const atWork = [...this.hosts.values()].filter((host) => host.isAtWork).length;
+    this.mostAtWork = Math.max(this.mostAtWork, atWork);
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+
+  /** Resolves when the condition holds; looked at whenever something changed. */
+  async until(isMet: () => boolean, signal?: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const look = (): void => {
+        if (!isMet() && signal?.aborted !== true) return;
+        this.#watchers.delete(look);
+        signal?.removeEventListener('abort', look);
+        if (signal?.aborted === true) reject(new Error('the wait was cancelled', { cause: signal.reason }));
+        else resolve();
+      };
+      this.#watchers.add(look);
+      signal?.addEventListener('abort', look);
+      look();
+    });
+  }
+}

@@ -1,0 +1,116 @@
+import {
+  WorkflowFailedError,
+  WorkflowUpdateFailedError,
+  type Client,
+  type WorkflowHandleWithStartDetails,
+} from '@temporalio/client';
+import { ApplicationFailure, TypedSearchAttributes } from '@temporalio/common';
+import { isProgress } from '../../client/parse.ts';
+import { parseHostId, parseUpgradeId, type HostId, type UpgradeId } from '../../model/ids.ts';
+import { defaultPolicy, type Policy } from '../../model/policy.ts';
+import type { HostProgress, OperatorCommand, Progress, UpgradeInput } from '../../model/upgrade.ts';
+import { fleetWorkflowId, progress, upgradeFleetType, type CommandAnswer } from '../../workflows/messages.ts';
+import { searchAttributes } from '../../workflows/search-attributes.ts';
+import type { FakeFleet } from '../fakes/fake-fleet.ts';
+import { eventually } from '../eventually.ts';
+
+/** Longest that a test waits for an upgrade to get somewhere; ms. */
+const WITHIN_MS = 30_000;
+
+/** Durations that a test can wait for. */
+const quickPolicy: Policy = { ...defaultPolicy, environmentRetryMs: 20, environmentRetries: 3 };
+
+/** One upgrade, as an operator sees it. */
+export class Upgrade {
+  readonly id: UpgradeId;
+  readonly handle: WorkflowHandleWithStartDetails;
+
+  constructor(id: UpgradeId, handle: WorkflowHandleWithStartDetails) {
+    this.id = id;
+    this.handle = handle;
+  }
+
+  async progress(): Promise<Progress & { readonly waveWorkflowId: string | null }> {
+    return this.handle.query(progress);
+  }
+
+  async until(check: (progress: Progress) => boolean): Promise<Progress> {
+    return eventually(
+      async () => {
+        const now = await this.progress();
+        if (check(now)) return now;
+        throw new Error(`it is ${now.state} in ${now.phase}, waits for ${JSON.stringify(now.waiting)}`);
+      },
+      { withinMs: WITHIN_MS, everyMs: 20 },
+    );
+  }
+
+  /** Accepted: what happens next. Refused: why. */
+  async command(
+    name: string,
+    argument: OperatorCommand & { readonly host?: HostId; readonly step?: string } = {},
+  ): Promise<string> {
+    try {
+      const answer = await this.handle.executeUpdate<CommandAnswer, [unknown]>(name, { args: [argument] });
+      return answer.message;
+    } catch (error) {
+      if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
+        return error.cause.message;
+      }
+      throw error;
+    }
+  }
+
+  async onHost(name: 'retryHost' | 'skipHost', host: string): Promise<string> {
+    return this.command(name, { host: parseHostId(host) });
+  }
+
+  async signal(name: string, ...args: readonly unknown[]): Promise<void> {
+    await this.handle.signal(name, ...args);
+  }
+
+  /** How it ended, also if it failed. */
+  async end(): Promise<Progress> {
+    try {
+      const result: unknown = await this.handle.result();
+      if (isProgress(result)) return result;
+      throw new Error(`expected progress, got ${JSON.stringify(result)}`);
+    } catch (error) {
+      if (!(error instanceof WorkflowFailedError) || !(error.cause instanceof ApplicationFailure)) throw error;
+      const found = error.cause.details?.find(isProgress);
+      if (found === undefined) throw error;
+      return found;
+    }
+  }
+}
+
+export async function startUpgrade(start: {
+  readonly client: Client;
+  readonly taskQueue: string;
+  readonly fleet: FakeFleet;
+  readonly policy: Partial<Policy>;
+}): Promise<Upgrade> {
+  const { client, taskQueue, fleet } = start;
+  const upgrade = parseUpgradeId(`${fleet.name}-1`);
+  const input: UpgradeInput = {
+    upgrade,
+    fleet: fleet.name,
+    reference: 'registry.lab:5000/sample:2.0.0',
+    digest: fleet.release.digest,
+    policy: { ...quickPolicy, ...start.policy },
+    requestedBy: 'test',
+  };
+  const handle = await client.workflow.start(upgradeFleetType, {
+    workflowId: fleetWorkflowId(fleet.name),
+    ...{ taskQueue, args: [input], workflowIdConflictPolicy: 'FAIL' },
+    typedSearchAttributes: new TypedSearchAttributes([
+      { key: searchAttributes.fleet, value: fleet.name },
+      { key: searchAttributes.upgrade, value: upgrade },
+    ]),
+  });
+  return new Upgrade(upgrade, handle);
+}
+
+/** State of each host by its name. */
+export const statesOf = (progress: Progress): Readonly<Record<string, HostProgress['state']>> =>
+  Object.fromEntries(progress.hosts.map(({ name, state }) => [name, state]));
