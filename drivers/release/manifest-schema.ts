@@ -16,7 +16,7 @@ function matching(expected: string, pattern: RegExp, isValid: (value: string) =>
 }
 
 const DURATION = /^\d+(\.\d+)?(ms|s|m|h)$/;
-const PORT = /^(\d{1,5}):(\d{1,5})(?:\/(?:tcp|udp))?$/;
+const PORT = /^(?:\d{1,3}(?:\.\d{1,3}){3}:)?(\d{1,5}):(\d{1,5})(?:\/(?:tcp|udp))?$/;
 const SIZE = /^\d+(\.\d+)?(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)$/;
 
 const Duration = matching('a duration such as 10m, 30s or 500ms', DURATION)
