@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,8 +27,12 @@ export type TestEngine = AsyncDisposable & {
 /** Longest until a new or restarted engine answers; ms. */
 const READY_MS = 30_000;
 
+/** Followed by the pid of the test's process. */
+const FOLDER_PREFIX = 'refit-engine-';
+
 export async function startEngine(): Promise<TestEngine> {
-  const folder = await mkdtemp(join(tmpdir(), 'refit-engine-'));
+  await sweep();
+  const folder = await mkdtemp(join(tmpdir(), `${FOLDER_PREFIX}${process.pid}-`));
   const socket = join(folder, 'docker.sock');
   const access = { endpoint: `unix://${socket}`, tls: null };
   let containerd: Part | null = null;
@@ -110,6 +115,16 @@ export async function busyboxTar(folder: string): Promise<string> {
   }
   await call('tar', ['-C', tree, '-cf', archive, '.']);
   return archive;
+}
+
+/** A test's process that was killed could not end its containers; the next one does. */
+async function sweep(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const pid = name.startsWith(FOLDER_PREFIX) ? Number(name.slice(FOLDER_PREFIX.length).split('-')[0]) : null;
+    if (pid === null || existsSync(`/proc/${pid}`)) continue;
+    await endLeftOvers(join(tmpdir(), name));
+    await rm(join(tmpdir(), name), { recursive: true, force: true });
+  }
 }
 
 /** Containers outlive their engine: what runs out of the folder is ended by its pid, what is mounted there is let go. */
