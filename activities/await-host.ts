@@ -10,8 +10,10 @@ import type { Wake } from './wake.ts';
 
 /** Time between two beats, which is also how often time-bound conditions are looked at; ms. */
 const BEAT_MS = 1_000;
-/** Time between two reads of a host that shows no life, beside the watch; ms. A lost host costs one read in so long. */
+/** Longest time between two reads of a host that shows no life, beside the watch; ms. A lost host costs one read in so long. */
 const LOOK_MS = 5_000;
+/** Reads within the time after which a silent host is lost: fewer would stretch a short one. */
+const LOOKS_IN_SILENCE = 3;
 
 export type HostWait<Found> = {
   readonly fleet: FleetId;
@@ -43,6 +45,7 @@ export async function awaitHost<Found>(ports: AwaitPorts, wait: HostWait<Found>)
   let silence = startSilenceWatch(clock.now());
   let seen: HostLevel | null = null;
   let lookedAt = clock.now();
+  const lookMs = Math.min(LOOK_MS, wait.limits.silenceMs / LOOKS_IN_SILENCE);
   try {
     for (;;) {
       signal.throwIfAborted();
@@ -52,7 +55,7 @@ export async function awaitHost<Found>(ports: AwaitPorts, wait: HostWait<Found>)
       const found = seen === null ? null : wait.judge(seen, clock.now());
       if (found !== null) return { end: 'found', found };
       beat(wait, seen, silence);
-      if (clock.now() - lookedAt >= LOOK_MS && isLookNeeded(wait, seen, { silence, now: clock.now() })) {
+      if (clock.now() - lookedAt >= lookMs && isLookNeeded(wait, seen, { silence, now: clock.now() })) {
         lookedAt = clock.now();
         const result = await lookCloser(ports, wait, silence);
         if (result.end !== null) return result.end;

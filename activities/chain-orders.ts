@@ -1,8 +1,8 @@
 import { heartbeat } from '@temporalio/activity';
-import { isSettled } from '../model/agent-phase.ts';
 import { busKeys, compareOrders, isSameOrder, type Baton, type Chain, type Hold, type Order } from '../model/bus.ts';
 import type { HostId } from '../model/ids.ts';
 import { readOutcome } from '../model/outcome.ts';
+import type { PlannedHost } from '../model/plan.ts';
 import type { Activities, ChainInput } from './activities.ts';
 import type { AwaitPorts } from './await-host.ts';
 import { writeFenced, type Change } from './fenced-write.ts';
@@ -35,8 +35,8 @@ export function createStartChain(ports: ChainPorts): Activities['startChain'] {
 /** Idempotent: reads. Hosts of the page that have not ended under this order are left out. */
 export function createReadOutcomes(ports: ChainPorts): Activities['readOutcomes'] {
   return async (input) => {
-    const wave = hostsOf(await ports.plans.load(input), input.wave);
-    const page = wave.slice(input.offset, input.offset + input.limit);
+    const chain = await chainMembers(ports, input);
+    const page = chain.slice(input.offset, input.offset + input.limit);
     const names = page.map(({ name }) => name);
     const levels = await readFleetLevels(ports, input.fleet, names);
     return page.flatMap(({ name, from }) => {
@@ -61,7 +61,7 @@ export function createStandDown(ports: ChainPorts): Activities['standDown'] {
       const found = level?.order ?? null;
       if (found === null || found.upgrade !== input.upgrade || compareOrders(found, order) >= 0) return false;
       const report = level?.report != null && isSameOrder(level.report, found) ? level.report : null;
-      return found.start === 'baton' && (report === null || report.phase === 'staged' || !isSettled(report.phase));
+      return found.start === 'baton' && (report === null || report.phase === 'staged');
     });
     await inParallel(waiting.toReversed(), MAX_PARALLEL, async (host) => {
       heartbeat();
@@ -84,7 +84,13 @@ export function createSetHold(ports: AwaitPorts): Activities['setHold'] {
 }
 
 export async function chainHosts(ports: ChainPorts, input: ChainInput): Promise<readonly HostId[]> {
-  return hostsOf(await ports.plans.load(input), input.wave).map(({ name }) => name);
+  return (await chainMembers(ports, input)).map(({ name }) => name);
+}
+
+/** Places in the chain are places in this list. */
+export async function chainMembers(ports: ChainPorts, input: ChainInput): Promise<readonly PlannedHost[]> {
+  const skipped = new Set(input.skipped);
+  return hostsOf(await ports.plans.load(input), input.wave).filter(({ name }) => !skipped.has(name));
 }
 
 /** One order for all: who goes when is the baton's to say. */
@@ -93,7 +99,7 @@ export function chainOrder({ upgrade, epoch, sequence, release, deadlineMs }: Ch
   return { ...order, action: 'install', start: 'baton' };
 }
 
-/** Puts the baton at the position, unless it is there or further on. Places in the chain are places in the wave. */
+/** Puts the baton at the position, unless it is there or further on in the same chain. */
 export async function placeBaton(
   ports: ChainPorts,
   { fleet, upgrade, epoch }: ChainInput,
@@ -113,8 +119,9 @@ export async function placeBaton(
       keys: [keys.chain(upgrade), keys.baton(upgrade)],
       decide: ([chainEntry, batonEntry]) => {
         const found = batonEntry == null ? null : ports.values.parseBaton(batonEntry.value);
+        const isSame = chainEntry?.value === puts[0]?.value;
         const isFurther = found?.ok === true && found.value.epoch === epoch && found.value.position >= position;
-        return isFurther && chainEntry?.value === puts[0]?.value ? null : { puts: isFurther ? puts.slice(0, 1) : puts };
+        return isSame && isFurther ? null : { puts };
       },
     },
   );

@@ -4,10 +4,9 @@ import { busKeys, isSameOrder, type Baton } from '../model/bus.ts';
 import type { HostOutcome } from '../model/host.ts';
 import type { HostId } from '../model/ids.ts';
 import { readOutcome, type SentOrder } from '../model/outcome.ts';
-import { plannedHosts } from '../model/plan.ts';
 import type { Activities, ChainEnd, ChainInput } from './activities.ts';
 import { awaitHost } from './await-host.ts';
-import { chainHosts, chainOrder, placeBaton, type ChainPorts } from './chain-orders.ts';
+import { chainMembers, chainOrder, placeBaton, type ChainPorts } from './chain-orders.ts';
 import { fenced } from './failure.ts';
 import { writeFenced } from './fenced-write.ts';
 import { readFleetLevels, type HostLevel } from './host-levels.ts';
@@ -42,8 +41,9 @@ export function createFollowChain(ports: ChainPorts): Activities['followChain'] 
 
 async function followChain(ports: ChainPorts, input: ChainInput, track: BatonTrack): Promise<ChainEnd> {
   const signal = cancellationSignal();
-  const hosts = await chainHosts(ports, input);
-  const froms = new Map(plannedHosts(await ports.plans.load(input)).map(({ name, from }) => [name, from]));
+  const members = await chainMembers(ports, input);
+  const hosts = members.map(({ name }) => name);
+  const froms = new Map(members.map(({ name, from }) => [name, from]));
   // Bounded by the hosts: every round ends with a baton that has moved on, or with the end.
   for (;;) {
     signal.throwIfAborted();

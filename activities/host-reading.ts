@@ -1,3 +1,4 @@
+import { isAtWork } from '../model/agent-phase.ts';
 import type { HostFacts } from '../model/bus.ts';
 import { EngineError, type Engine, type JobOutcome } from '../model/engine.ts';
 import type { HostId, UpgradeId } from '../model/ids.ts';
@@ -43,7 +44,7 @@ export async function readHost(ports: ReadingPorts, input: ReadHost): Promise<Ho
   const reading: HostReading = {
     host,
     engineProblem,
-    facts: found.facts,
+    facts: found.facts === null ? null : { ...found.facts, phase: phaseOf(level, found.facts) },
     factsProblem: found.facts === null ? found.problem : null,
     clockSkewMs: found.facts === null ? 0 : found.clockSkewMs,
     order: level.order,
@@ -52,6 +53,12 @@ export async function readHost(ports: ReadingPorts, input: ReadHost): Promise<Ho
     jump: jumpTo(read.release, found.facts?.installed ?? null),
   };
   return { reading, pulled: pulled.pulled };
+}
+
+/** A container knows nothing of the agent's journals: where no agent lives, its last report says what it was at. */
+function phaseOf({ alive, report }: HostLevel, facts: HostFacts): HostFacts['phase'] {
+  const isOpen = report !== null && (isAtWork(report.phase) || report.phase === 'stuck');
+  return alive === null && isOpen ? report.phase : facts.phase;
 }
 
 async function askEngine(engine: Engine, signal: AbortSignal): Promise<string | null> {

@@ -1,0 +1,125 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import type { Activities, OrderInput } from '../../activities/activities.ts';
+import { createActivities } from '../../activities/create.ts';
+import type { Ports } from '../../activities/ports.ts';
+import * as values from '../../drivers/bus-values.ts';
+import type { HostId } from '../../model/ids.ts';
+import { parseUpgradeId } from '../../model/ids.ts';
+import type { Bus } from '../../model/ports.ts';
+import type { ReadRelease } from '../../model/registry.ts';
+import { systemClock } from '../../worker/ports.ts';
+import { FakeAgent } from '../fakes/agent.ts';
+import { FakeEngine } from '../fakes/engine.ts';
+import { fleet, fleetId, hostIds } from '../fakes/fleet.ts';
+import { MemoryBus } from '../fakes/memory-bus.ts';
+import { readRelease, releaseRef } from '../fakes/release.ts';
+
+export const upgradeId = parseUpgradeId('lab-1');
+export const run = { fleet: fleetId, upgrade: upgradeId };
+/** Longest silence in these tests; ms. Above the fakes' lease of 300 ms, and long for a machine under load. */
+export const SILENCE_MS = 1_500;
+
+export type Harness = {
+  readonly store: MemoryBus;
+  readonly bus: Bus;
+  readonly hosts: readonly HostId[];
+  readonly agents: readonly FakeAgent[];
+  readonly engines: ReadonlyMap<HostId, FakeEngine>;
+  readonly activities: Performed;
+  /** What the registry has under every reference; may be changed. */
+  readonly registry: { read: ReadRelease; missing: Set<string> };
+  readonly etcd: { unhealthy: string[] };
+  readonly agent: (index: number) => FakeAgent;
+  readonly engine: (index: number) => FakeEngine;
+  /** Activities of a second worker on the same bus. */
+  readonly another: () => Performed;
+  readonly close: () => void;
+};
+
+/** The activities as plain functions, to be handed about. */
+export type Performed = {
+  readonly [Name in keyof Activities]: (
+    input: Parameters<Activities[Name]>[0],
+  ) => Promise<Awaited<ReturnType<Activities[Name]>>>;
+};
+
+/** A fleet of fakes on an etcd in memory, or on the given bus. */
+export function startHarness(count: number, connect?: () => Bus): Harness {
+  const store = new MemoryBus();
+  const open = connect ?? ((): Bus => store.connect());
+  const buses: Bus[] = [];
+  const newBus = (): Bus => {
+    const bus = open();
+    buses.push(bus);
+    return bus;
+  };
+  const hosts = hostIds(count);
+  const engines = new Map(hosts.map((host) => [host, new FakeEngine(host)]));
+  const registry = { read: readRelease(), missing: new Set<string>() };
+  const etcd = { unhealthy: [] as string[] };
+  const ports = (bus: Bus): Ports => ({
+    bus,
+    values,
+    clock: systemClock,
+    registry: {
+      resolve: async () => Promise.resolve(registry.read.ref),
+      readRelease: async () => Promise.resolve(registry.read),
+      exists: async (image) => Promise.resolve(!registry.missing.has(image)),
+    },
+    engine: (host) => engines.get(host) ?? new FakeEngine(host),
+    loadFleet: () => fleet(count),
+    registryAuth: async () => Promise.resolve(null),
+    etcdHealth: async () => Promise.resolve({ members: 3, unhealthy: etcd.unhealthy }),
+  });
+  const bus = newBus();
+  const agents = hosts.map((host) => new FakeAgent(newBus(), { fleet: fleetId, host }));
+  return {
+    ...{ store, bus, hosts, agents, engines, registry, etcd },
+    activities: createActivities(ports(bus)),
+    agent: (index) => at(agents, index),
+    engine: (index) => engines.get(at(hosts, index)) ?? new FakeEngine('none'),
+    another: () => createActivities(ports(newBus())),
+    close: () => {
+      for (const agent of agents) agent.kill();
+      for (const one of buses) one.close();
+    },
+  };
+}
+
+/** Refusals are what many of these tests are about: the SDK's warnings of them are noise here. */
+export const newEnvironment = (): MockActivityEnvironment =>
+  new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
+
+/** Runs an activity as Temporal would; `beats` gets what it heartbeats. */
+export async function perform<Input, Output>(
+  activity: (input: Input) => Promise<Output>,
+  input: Input,
+  { env = newEnvironment(), beats = [] as unknown[] } = {},
+): Promise<Output> {
+  env.on('heartbeat', (details: unknown) => beats.push(details));
+  return env.run(activity, input);
+}
+
+/** An order of this run for the host, with what is usual. */
+export const orderFor = (
+  host: HostId,
+  changes: { readonly epoch?: number; readonly sequence?: number } = {},
+): OrderInput => ({
+  ...run,
+  host,
+  release: releaseRef(),
+  from: '1.0.0',
+  action: 'install',
+  epoch: 1,
+  sequence: 1,
+  deadlineMs: 60_000,
+  silenceMs: SILENCE_MS,
+  ...changes,
+});
+
+export function at<Item>(items: readonly Item[], index: number): Item {
+  const item = items[index];
+  if (item === undefined) throw new Error(`there is no item ${index} of ${items.length}`);
+  return item;
+}
