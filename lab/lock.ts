@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { notYet, ready, waitFor, type Look } from './deadline.ts';
@@ -26,7 +27,7 @@ export async function underLock<T>(file: string, say: Say, work: () => Promise<T
 
 /** The link decides, and is there with its content at once; one left behind by a killed command is removed. */
 async function take(file: string): Promise<Look<true>> {
-  const own = `${file}.${process.pid}`;
+  const own = `${file}.${randomUUID()}`;
   await writeFile(own, JSON.stringify(ownProcess()));
   try {
     await link(own, file);

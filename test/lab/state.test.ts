@@ -1,0 +1,40 @@
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseState, readState, writeState } from '../../lab/state.ts';
+import { aLab } from './a-lab.ts';
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'refit-state-'));
+});
+
+afterEach(() => rm(folder, { recursive: true }));
+
+describe('the state of a lab', () => {
+  it('is read back as it was written', async () => {
+    const file = join(folder, 'lab', 'lab.json');
+    const state = aLab({ hosts: 3 });
+
+    await writeState(file, state);
+
+    expect(await readState(file)).toEqual(state);
+    expect(await readdir(join(folder, 'lab'))).toEqual(['lab.json']);
+  });
+
+  it('is nothing where there is no lab', async () => {
+    expect(await readState(join(folder, 'lab.json'))).toBeUndefined();
+  });
+
+  it('is refused with what to do when it is torn or of another kind', async () => {
+    const file = join(folder, 'lab.json');
+    await writeState(file, aLab({ hosts: 1 }));
+    const text = await readFile(file, 'utf8');
+
+    expect(() => parseState(text.slice(0, 40), file)).toThrow(/not a lab's state; remove the lab with: refit lab down/);
+    expect(() => parseState(text.replace('"version": 1', '"version": 2'), file)).toThrow(/not a lab's state/);
+    expect(() => parseState(text.replace(/"port": \d+/, '"port": 70000'), file)).toThrow(/not a lab's state/);
+  });
+});
