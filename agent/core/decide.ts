@@ -141,7 +141,10 @@ function judgeStandDown(state: AgentState, order: Order): Verdict {
   return refuse(`${releaseLabel(work.order.release)} is ${work.finished.phase}; order a revert to undo it`);
 }
 
-/** Undo backwards, then settle forwards, then it is over; an undo that keeps failing ends in stuck. */
+/**
+ * Undo backwards, then settle, then it is over; an undo that keeps failing ends in stuck.
+ * Reboots settle first: what the other steps start again would not outlive them.
+ */
 function wayBack(work: Work, error: ReportError | null): Next {
   const entries = [...work.steps].sort(([a], [b]) => a - b);
   const undo = entries.findLast(([, step]) => isUndoable(step));
@@ -150,7 +153,8 @@ function wayBack(work: Work, error: ReportError | null): Next {
     if (step.undoFailures < MAX_UNDO_FAILURES) return { next: 'undo', index };
     return { next: 'finish', phase: 'stuck', error: stuckError(work, index, step.undoError) };
   }
-  const settle = entries.find(([, step]) => step.state === 'undone');
+  const undone = entries.filter(([, step]) => step.state === 'undone');
+  const settle = undone.find(([index]) => work.host.steps[index]?.type === 'reboot') ?? undone[0];
   if (settle === undefined) return { next: 'finish', phase: 'reverted', error };
   const [index, step] = settle;
   if (step.undoFailures < MAX_UNDO_FAILURES) return { next: 'settle', index };
