@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
 import { buildAgent } from '../../agent/build.ts';
 import { loadFleet, nearestFleetFile } from '../../drivers/fleet-file.ts';
+import { parseReference } from '../../drivers/oci/reference.ts';
 import { createRegistry, type Published, type Publisher } from '../../drivers/registry.ts';
 import { buildRelease, type BuiltRelease } from '../../drivers/release/build.ts';
 import { manifestJsonSchema } from '../../drivers/release/json-schema.ts';
 import { DocumentProblems } from '../../drivers/yaml-document.ts';
 import { RegistryError, type ReadRelease } from '../../model/registry.ts';
+import { parsedBy } from './context.ts';
 import { exitCodes, fail } from './exit.ts';
 import { outputOf, withExamples, type CommonOptions } from './output.ts';
 import { buildLines, releaseLines } from './release-lines.ts';
@@ -47,15 +49,21 @@ export function registerRelease(program: Command): void {
 
 async function build(folder: string, flags: BuildFlags): Promise<void> {
   const output = outputOf(flags);
-  const registry = flags.push === undefined ? null : openRegistry();
+  // A reference or a fleet file that is wrong is found before anything is written.
+  const publish = flags.push === undefined ? null : publisherTo(flags.push);
   const built = await buildRelease({ folder, agent: buildAgent, output: flags.output });
-  const published = flags.push === undefined || registry === null ? null : await push(registry, built, flags.push);
+  const published = publish === null ? null : await publish(built);
   if (output.json) output.document(buildDocument(built, published));
   else for (const line of buildLines(built, published)) output.say(line);
 }
 
-const push = (registry: Publisher, { layout, release }: BuiltRelease, reference: string): Promise<Published> =>
-  registry.push({ layout, reference, version: release.version });
+function publisherTo(text: string): (built: BuiltRelease) => Promise<Published> {
+  const reference = parsedBy(parseReference, text);
+  if (reference.digest !== null)
+    fail(exitCodes.wrongInput, `expected a reference without a digest to push to, got ${text}`);
+  const registry = openRegistry();
+  return ({ layout, release }) => registry.push({ layout, reference: text, version: release.version });
+}
 
 function buildDocument(built: BuiltRelease, published: Published | null): object {
   const { release, digest, contents, layout, sizeBytes, layers } = built;
