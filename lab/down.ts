@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { end, findMarked } from './detached.ts';
-import { docker, engineVersion, labContainers, labFolders, labNetworks, labVolumes } from './docker.ts';
-import { releaseEngine } from './engine.ts';
+import { docker, labContainers, labFolders, labNetworks, labVolumes } from './docker.ts';
+import { releaseEngine, reviveEngine } from './engine.ts';
 import { STATE_FILE, type LabPaths } from './paths.ts';
 import type { Say } from './programs.ts';
 
@@ -17,7 +17,12 @@ export type DownResult = { readonly kind: 'down' } | { readonly kind: 'refused';
  * The cache stays.
  */
 export async function takeDown(lab: string, paths: LabPaths, say: Say): Promise<DownResult> {
-  const hasEngine = 'version' in (await engineVersion());
+  const hasEngine = await reviveEngine(say);
+  if (!hasEngine && existsSync(paths.stateFile)) {
+    throw new Error(
+      `no Docker Engine is reached, so the containers of lab ${lab} can't be removed; start it and repeat this`,
+    );
+  }
   const folders = new Set([paths.folder, ...(hasEngine ? await labFolders(lab) : [])]);
   const foreign = [...folders].find((folder) => folder !== paths.folder && existsSync(join(folder, STATE_FILE)));
   if (foreign !== undefined)

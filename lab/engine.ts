@@ -37,6 +37,14 @@ export async function ensureEngine(say: Say): Promise<void> {
   await startEngine();
 }
 
+/** Whether there is an engine to ask; one that a lab started and that has died since is started again. */
+export async function reviveEngine(say: Say): Promise<boolean> {
+  if ('version' in (await engineVersion())) return true;
+  if ((await readOwnEngine({ evenWithoutEngine: true })) === undefined) return false;
+  await ensureEngine(say);
+  return true;
+}
+
 /** Stops the engine if a lab started it and nothing is left on it. Returns what was done, for people. */
 export async function releaseEngine(): Promise<string | undefined> {
   const own = await readOwnEngine();

@@ -10,7 +10,7 @@ import { isTemporalAlive, temporalAddress, temporalUi } from './temporal.ts';
 export type HostStatus = {
   readonly name: string;
   readonly container: string;
-  /** What systemd says of the host (running, degraded, starting); else what the engine says of its container, or missing. */
+  /** What systemd says of the host (running, degraded, starting); else what the engine says of its container, missing, or unknown without engine. */
   readonly state: string;
   readonly address: string;
   readonly ports: LabHost['ports'];
@@ -34,7 +34,7 @@ export type LabStatus = {
 /** Asks every part of the lab how it is. */
 export async function labStatus(state: LabState): Promise<LabStatus> {
   const engine = await engineVersion();
-  const containers = 'version' in engine ? await labContainers(state.lab) : new Map<string, string>();
+  const containers = 'version' in engine ? await labContainers(state.lab) : undefined;
   const [hosts, etcd, registryAlive, temporalAlive] = await Promise.all([
     Promise.all(state.hosts.map((host) => hostStatus(state.lab, host, containers))),
     etcdHealth(state),
@@ -59,9 +59,9 @@ export async function labStatus(state: LabState): Promise<LabStatus> {
   };
 }
 
-async function hostStatus(lab: string, host: LabHost, containers: ReadonlyMap<string, string>): Promise<HostStatus> {
+async function hostStatus(lab: string, host: LabHost, containers?: ReadonlyMap<string, string>): Promise<HostStatus> {
   const container = containerName(lab, host.name);
-  const seen = containers.get(container) ?? 'missing';
+  const seen = containers === undefined ? 'unknown' : (containers.get(container) ?? 'missing');
   const state = seen === 'running' ? await systemState(container) : seen;
   return { name: host.name, container, state, address: host.address, ports: host.ports };
 }
