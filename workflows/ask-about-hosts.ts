@@ -19,7 +19,7 @@ export async function askAboutHosts(
   const { open, retry, skip } = run.wishes;
   for (const { host } of failed) open.add(host);
   const named = failed.slice(0, MAX_NAMED).map(({ host, message }) => `${host} ${what}: ${message}`);
-  const more = failed.length > MAX_NAMED ? [`and ${failed.length - MAX_NAMED} more hosts`] : [];
+  const more = failed.length > MAX_NAMED ? [`and ${failed.length - MAX_NAMED} more`] : [];
   return ask(run, {
     what: [...named, ...more].join('; '),
     host: first.host,

@@ -1,4 +1,4 @@
-import { defineSignal, setHandler } from '@temporalio/workflow';
+import { condition, defineSignal, setHandler } from '@temporalio/workflow';
 import { ApplicationFailure, type UpdateDefinition } from '@temporalio/common';
 import { failureTypes } from '../model/failures.ts';
 import { isOver, type ApproveCommand, type HostCommand, type OperatorCommand } from '../model/upgrade.ts';
@@ -118,7 +118,13 @@ function handle<Argument extends OperatorCommand>(
     run.show();
     return { message };
   };
-  setHandler(definition, accept, {
+  const answer = async (argument: Argument): Promise<CommandAnswer> => {
+    const accepted = accept(argument);
+    // Who has the answer may rely on it: from then on nothing new starts.
+    await condition(() => !run.isInterrupted() || run.waveWorkflowId === null || run.isWaveTold);
+    return accepted;
+  };
+  setHandler(definition, answer, {
     description: command.description,
     validator: (argument: Argument): void => {
       const reason = refusal(argument);

@@ -31,12 +31,14 @@ export async function follow<Type extends Workflow>(
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   });
   run.waveWorkflowId = handle.workflowId;
+  run.isWaveTold = false;
 
   const watch = new CancellationScope();
   const interruption = watch
     .run(async () => {
       await condition(() => run.isInterrupted());
       await handle.signal(stopWave, { reason: run.wishes.pause ? 'pause' : (run.wishes.ending ?? 'stop') });
+      run.isWaveTold = true;
     })
     // A child that ended meanwhile can't be signalled, and need not be.
     .catch(() => undefined);

@@ -20,7 +20,7 @@ export async function preflight(run: Run): Promise<Ending | 'failed'> {
   run.setPlan(plan);
   const errors = plan.findings.filter((finding) => finding.severity === 'error');
   if (errors.length > 0) {
-    run.error = `preflight: ${errors.length} findings, nothing was touched`;
+    run.error = `preflight found ${errors.length} ${errors.length === 1 ? 'error' : 'errors'}; no host was touched`;
     return 'failed';
   }
   return loadHosts(run);

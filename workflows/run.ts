@@ -54,6 +54,8 @@ export class Run {
   /** Next order's number. */
   sequence = 1;
   waveWorkflowId: string | null = null;
+  /** The child at work knows that it starts nothing new. */
+  isWaveTold = false;
   /** Hosts that got an order to install: they may have been changed, however that ended. */
   readonly ordered = new Set<HostId>();
   /** Waits for the environment so far, by host. */

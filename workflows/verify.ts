@@ -14,10 +14,11 @@ export async function verify(run: Run): Promise<Ending> {
     const result = await read(run, 'verify', async () => reading.verifyFleet({ fleet, upgrade, release, planDigest }));
     if (result === null) return run.wishes.ending ?? 'abort';
     const left = new Set(run.hostsIn('skipped'));
-    run.findings = result.elsewhere.filter(({ host }) => host === null || !left.has(host));
-    const [first] = run.findings;
+    const elsewhere = result.elsewhere.filter(({ host }) => host === null || !left.has(host));
+    run.findings = [...run.planned().findings, ...elsewhere];
+    const [first] = elsewhere;
     if (first === undefined) return 'go';
-    const what = `${run.findings.length} hosts are not on ${release.version}, such as ${first.host ?? 'one'}: ${first.what}`;
+    const what = `${elsewhere.length} hosts are not on ${release.version}, such as ${first.host ?? 'one'}: ${first.what}`;
     const question = { what, host: first.host, answers: ['resume'], isAnswered: () => run.wishes.resume };
     const ending = await ask(run, question);
     if (ending !== 'go') return ending;

@@ -114,3 +114,8 @@ export async function startUpgrade(start: {
 /** State of each host by its name. */
 export const statesOf = (progress: Progress): Readonly<Record<string, HostProgress['state']>> =>
   Object.fromEntries(progress.hosts.map(({ name, state }) => [name, state]));
+
+export async function eventCount(upgrade: Upgrade): Promise<number> {
+  const { events } = await upgrade.handle.fetchHistory();
+  return events?.length ?? 0;
+}

@@ -27,7 +27,7 @@ export type World = {
 };
 
 /** Silent: a failure that a test asks for is no news. */
-const LOG_LEVEL = 'WARN';
+const LOG_LEVEL = 'ERROR';
 
 /** One world a test file: a task queue of its own, and a worker. */
 export async function openWorld(address: string): Promise<World> {
