@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Readable } from 'node:stream';
+import { inspect } from 'node:util';
 import Docker from 'dockerode';
 import { EngineError, type EngineFailure } from '../../model/engine.ts';
 import type { EngineAccess } from '../../model/fleet.ts';
@@ -78,6 +79,7 @@ export class EngineConnection {
   ): Promise<Answer> {
     signal?.throwIfAborted();
     const ending = new AbortController();
+    hideFromInspection(ending.signal);
     const onAbort = (): void => ending.abort();
     const timer = setTimeout(() => ending.abort(TIMED_OUT), withinMs);
     signal?.addEventListener('abort', onAbort, { once: true });
@@ -129,7 +131,7 @@ type TransportOptions = Docker.DockerOptions & { readonly agent: HttpAgent };
 function dockerOptions({ endpoint, tls }: EngineAccess): TransportOptions {
   const url = new URL(endpoint);
   // No connection is kept: one that a restarted engine has closed would fail the next request, and writes are not repeated.
-  const agent = new HttpAgent({ keepAlive: false });
+  const agent = hideFromInspection(new HttpAgent({ keepAlive: false }));
   // `host` is named even if it is none: DOCKER_HOST of the environment would take its place.
   if (url.protocol === 'unix:') return { socketPath: url.pathname, host: undefined, protocol: 'http', agent };
   if (url.protocol !== 'tcp:') throw new EngineError('refused', `engine endpoint ${endpoint}: ${HINT}`);
@@ -141,8 +143,16 @@ function dockerOptions({ endpoint, tls }: EngineAccess): TransportOptions {
     ca: readFileSync(tls.caFile, 'utf8'),
     cert: readFileSync(tls.certFile, 'utf8'),
     key: readFileSync(tls.keyFile, 'utf8'),
-    agent: new HttpsAgent({ keepAlive: false }),
+    agent: hideFromInspection(new HttpsAgent({ keepAlive: false })),
   };
+}
+
+/**
+ * The library writes every request's options out for its debug log, whether there is one or not, to any depth. Within an
+ * activity a socket or a signal leads to all of the worker, which took it half a minute for each request.
+ */
+function hideFromInspection<Thing extends object>(thing: Thing): Thing {
+  return Object.defineProperty(thing, inspect.custom, { value: () => 'not shown' });
 }
 
 const HINT =
