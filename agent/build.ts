@@ -14,13 +14,16 @@ const VERSION_PLACE = '@refit-agent-version@';
 /** Twelve digits tell builds apart in a list and are still read aloud. */
 const VERSION_DIGITS = 12;
 
+/** The agent runs on the Node.js that builds it: on another one it is another agent. */
+const runtime = ['runtime', Buffer.from(`${process.version} ${process.arch}`)] as const;
+
 /**
  * Bundles the agent. Its version is the package's with the digest of what was bundled, so that two agents with one
  * version are the same agent.
  */
 export async function buildAgent(entry: string = join(CHECKOUT, 'agent', 'main.ts')): Promise<AgentBundle> {
   const [script, protos] = await Promise.all([bundle(entry), protoFiles()]);
-  const version = `${await packageVersion()}+${digestOf([['agent/agent.cjs', script], ...protos])}`;
+  const version = `${await packageVersion()}+${digestOf([runtime, ['agent/agent.cjs', script], ...protos])}`;
   const named = Buffer.from(script.toString().replaceAll(VERSION_PLACE, version));
   return { version, files: new Map([['agent/agent.cjs', named], ...protos]) };
 }

@@ -1,0 +1,112 @@
+import { expect, test } from 'vitest';
+import { releaseLines } from '../../client/cli/release-lines.ts';
+import { parseDigest, parseStepId } from '../../model/ids.ts';
+import type { ReadRelease } from '../../model/registry.ts';
+
+const DIGEST = parseDigest(`sha256:${'a'.repeat(64)}`);
+const IMAGE = `registry.lab:5000/dns@${DIGEST}`;
+
+test('a release is shown with its steps one a line, its probes and the images it needs besides', () => {
+  expect(releaseLines(read)).toEqual([
+    'sample 2.0.0',
+    `  digest        ${DIGEST}`,
+    `  contents      ${DIGEST}`,
+    '  upgrades from ^1.0.0',
+    '  for fleets    all',
+    '  size          38 MiB (runtime 37 MiB, release 1.0 KiB)',
+    '  disk          200 MiB free besides',
+    '  deadline      600 s a host',
+    '  steps',
+    '    1. config: files /etc/sample.json',
+    '    2. packages: packages sample-cli 2.0.0',
+    '    3. daemon: unit sample.service enabled, restarted',
+    '    4. cache: run sample cache rebuild, without undo',
+    '    5. restart: reboot',
+    `    6. dns: container sample-dns from ${IMAGE}`,
+    '  health        4 probes, 3 s without a break within 60 s',
+    '    http http://127.0.0.1:8080/ answers 200 with "ok"',
+    '    tcp 127.0.0.1:53 is open',
+    '    exec sample self-test',
+    '    unit sample.service is active',
+    '  images',
+    `    ${IMAGE}`,
+  ]);
+});
+
+test('a release without steps and limits says so', () => {
+  const host = { ...read.release.host, steps: [], health: { ...read.release.host.health, probes: [] } };
+  const lines = releaseLines({ ...read, release: { ...read.release, upgradesFrom: [], fleets: ['lab*'], host } });
+
+  expect(lines).toContain('  upgrades from any version');
+  expect(lines).toContain('  for fleets    lab*');
+  expect(lines).toContain('  steps         none');
+  expect(lines).toContain('  images        none');
+});
+
+const read: ReadRelease = {
+  ref: { name: 'sample', version: '2.0.0', repository: 'registry.lab:5000/sample', digest: DIGEST, contents: DIGEST },
+  sizeBytes: 39_653_014,
+  layers: [
+    { name: 'runtime', digest: DIGEST, sizeBytes: 39_239_575 },
+    { name: 'release', digest: DIGEST, sizeBytes: 1024 },
+  ],
+  release: {
+    schema: 1,
+    name: 'sample',
+    version: '2.0.0',
+    upgradesFrom: ['^1.0.0'],
+    fleets: [],
+    contents: [],
+    host: {
+      deadlineMs: 600_000,
+      diskFreeBytes: 200 * 1024 ** 2,
+      steps: [
+        {
+          id: parseStepId('config'),
+          type: 'files',
+          files: [{ from: 'a', to: '/etc/sample.json', mode: '0644', owner: 'root', group: 'root' }],
+        },
+        {
+          id: parseStepId('packages'),
+          type: 'packages',
+          format: 'deb',
+          packages: [{ file: 'a.deb', name: 'sample-cli', version: '2.0.0', architecture: 'all' }],
+        },
+        { id: parseStepId('daemon'), type: 'unit', unit: 'sample.service', enabled: true, state: 'restarted' },
+        {
+          id: parseStepId('cache'),
+          type: 'run',
+          check: ['false'],
+          command: ['sample', 'cache', 'rebuild'],
+          undo: null,
+          probe: null,
+          timeoutMs: 1000,
+        },
+        { id: parseStepId('restart'), type: 'reboot', timeoutMs: 1000 },
+        {
+          id: parseStepId('dns'),
+          type: 'container',
+          name: 'sample-dns',
+          image: IMAGE,
+          command: [],
+          env: {},
+          ports: [],
+          volumes: [],
+          network: 'bridge',
+          restart: 'always',
+          timeoutMs: 1000,
+        },
+      ],
+      health: {
+        minHealthyTimeMs: 3000,
+        deadlineMs: 60_000,
+        probes: [
+          { type: 'http', url: 'http://127.0.0.1:8080/', status: 200, contains: 'ok' },
+          { type: 'tcp', host: '127.0.0.1', port: 53 },
+          { type: 'exec', command: ['sample', 'self-test'] },
+          { type: 'unit', unit: 'sample.service' },
+        ],
+      },
+    },
+  },
+};
