@@ -6,15 +6,18 @@ import { Unreachable } from './unreachable.ts';
 const SERVER_DEADLINE_MS = 5_000;
 /** Longest wait for an answer that a worker has to give; ms. */
 const WORKER_DEADLINE_MS = 5_000;
-/** gRPC's codes for "nobody who could answer": deadline exceeded, failed precondition (no poller seen). */
-const NO_WORKER_CODES: readonly number[] = [4, 9];
+/** gRPC's code for an answer that did not come in time. */
+const DEADLINE_EXCEEDED = 4;
+const NOT_IN_TIME = 'none in time';
+/** gRPC's codes that are an answer: not found, invalid argument, already there, permission denied, unauthenticated. */
+const ANSWER_CODES: readonly number[] = [3, 5, 6, 7, 16];
 
 /** A call that Temporal's server answers by itself. */
 export async function askServer<Result>(temporal: TemporalConnection, call: () => Promise<Result>): Promise<Result> {
   try {
     return await temporal.connection.withDeadline(Date.now() + SERVER_DEADLINE_MS, call);
   } catch (error) {
-    if (isAway(error)) throw new Unreachable(`temporal at ${temporal.address} does not answer`, { cause: error });
+    if (isAway(error)) throw awayError(temporal, error);
     throw error;
   }
 }
@@ -22,23 +25,31 @@ export async function askServer<Result>(temporal: TemporalConnection, call: () =
 /** A call that needs a worker of the fleet. */
 export async function askWorker<Result>(
   temporal: TemporalConnection,
-  fleet: string,
+  { fleet, withinMs = WORKER_DEADLINE_MS }: { readonly fleet: string; readonly withinMs?: number },
   call: () => Promise<Result>,
 ): Promise<Result> {
   try {
-    return await temporal.connection.withDeadline(Date.now() + WORKER_DEADLINE_MS, call);
+    return await temporal.connection.withDeadline(Date.now() + withinMs, call);
   } catch (error) {
-    if (isWithoutWorker(error)) {
-      throw new Unreachable(`no worker answers for fleet ${fleet}; start one with: refit worker`, { cause: error });
-    }
-    if (isAway(error)) throw new Unreachable(`temporal at ${temporal.address} does not answer`, { cause: error });
-    throw error;
+    if (isAway(error) && workerProblem(error) !== NOT_IN_TIME) throw awayError(temporal, error);
+    const problem = workerProblem(error);
+    if (problem === null) throw error;
+    throw new Unreachable(`no worker answers for fleet ${fleet} (${problem}); start one with: refit worker`, {
+      cause: error,
+    });
   }
 }
 
-function isWithoutWorker(error: unknown): boolean {
+const awayError = (temporal: TemporalConnection, cause: unknown): Unreachable =>
+  new Unreachable(`temporal at ${temporal.address} does not answer`, { cause });
+
+/** What the server says of the worker that should have answered; null: something did answer. */
+function workerProblem(error: unknown): string | null {
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
-    if (isGrpcServiceError(cause)) return NO_WORKER_CODES.includes(cause.code);
+    if (!isGrpcServiceError(cause)) continue;
+    const code: number = cause.code;
+    if (code === DEADLINE_EXCEEDED) return NOT_IN_TIME;
+    return ANSWER_CODES.includes(code) ? null : cause.details.toLowerCase();
   }
-  return false;
+  return null;
 }

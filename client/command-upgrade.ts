@@ -27,11 +27,11 @@ export async function commandUpgrade(
   command: Command,
 ): Promise<CommandOutcome> {
   try {
-    const answer = await askWorker(temporal, target.fleet, () => send(temporal, target, command));
+    const answer = await askWorker(temporal, target, () => send(temporal, target, command));
     return { outcome: 'accepted', message: answer.message };
   } catch (error) {
     if (error instanceof WorkflowUpdateFailedError) return { outcome: 'refused', because: refusal(error) };
-    if (error instanceof WorkflowNotFoundError) return { outcome: 'refused', because: `${target.upgrade} is over` };
+    if (error instanceof WorkflowNotFoundError) return { outcome: 'refused', because: 'it is over' };
     if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) throw unanswered(target, error);
     throw error;
   }

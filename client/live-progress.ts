@@ -6,22 +6,31 @@ import { askServer, askWorker } from './bounded.ts';
 import type { TemporalConnection } from './connection.ts';
 import { mergeProgress } from './merge-progress.ts';
 import { parseHeartbeat } from './parse.ts';
+import { Unreachable } from './unreachable.ts';
+
+/** Longest wait for a wave's answer; ms. A query that meets the end of its workflow is never answered. */
+const WAVE_DEADLINE_MS = 1_000;
+/** Looks at an upgrade whose wave doesn't answer, before the upgrade's own word has to do. */
+const LOOKS = 3;
 
 /** What the fleet's upgrade says now, with its wave's hosts and the steps at work. Needs a worker. */
 export async function liveProgress(temporal: TemporalConnection, fleet: FleetId): Promise<Progress> {
   const workflowId = fleetWorkflowId(fleet);
   const handle = temporal.client.workflow.getHandle(workflowId);
-  const { waveWorkflowId, ...progress } = await askWorker(temporal, fleet, () => handle.query(progressQuery));
-  if (waveWorkflowId === null) return mergeProgress(progress, null, await heartbeats(temporal, workflowId));
-  const [wave, ofUpgrade, ofWave] = await Promise.all([
-    latestOfWave(temporal, fleet, waveWorkflowId),
-    heartbeats(temporal, workflowId),
-    heartbeats(temporal, waveWorkflowId),
-  ]);
-  return mergeProgress(progress, wave, [...ofUpgrade, ...ofWave]);
+  for (let look = 1; ; look++) {
+    const { waveWorkflowId, ...progress } = await askWorker(temporal, { fleet }, () => handle.query(progressQuery));
+    const isLast = waveWorkflowId === null || look === LOOKS;
+    const [wave, ...beats] = await Promise.all([
+      waveWorkflowId === null ? null : latestOfWave(temporal, fleet, waveWorkflowId),
+      heartbeats(temporal, workflowId),
+      waveWorkflowId === null ? [] : heartbeats(temporal, waveWorkflowId),
+    ]);
+    // A wave that doesn't answer has mostly ended in between, and the upgrade knows by now how.
+    if (wave !== null || isLast) return mergeProgress(progress, wave, beats.flat());
+  }
 }
 
-/** null: the wave has ended since, or has not begun; the upgrade's own word holds. */
+/** null: it has ended since, has not begun, or ends this very moment. */
 async function latestOfWave(
   temporal: TemporalConnection,
   fleet: FleetId,
@@ -29,9 +38,9 @@ async function latestOfWave(
 ): Promise<WaveProgress | null> {
   const handle = temporal.client.workflow.getHandle(workflowId);
   try {
-    return await askWorker(temporal, fleet, () => handle.query(waveProgress));
+    return await askWorker(temporal, { fleet, withinMs: WAVE_DEADLINE_MS }, () => handle.query(waveProgress));
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return null;
+    if (error instanceof WorkflowNotFoundError || error instanceof Unreachable) return null;
     throw error;
   }
 }

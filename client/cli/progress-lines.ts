@@ -2,6 +2,7 @@ import { isEnded, isFailure } from '../../model/host.ts';
 import type { HostProgress, Progress, Waiting } from '../../model/upgrade.ts';
 import { isHostAtWork } from '../merge-progress.ts';
 import { formatDuration } from './quantity.ts';
+import { isCommand, nextCommands } from './verdict.ts';
 
 /** One line for people; the tone becomes a colour where there are colours. */
 export type Line = { readonly text: string; readonly tone: 'plain' | 'strong' | 'quiet' | 'working' | 'good' | 'bad' };
@@ -11,33 +12,39 @@ export const MAX_HOST_LINES = 40;
 
 /** The whole upgrade at one moment, a line a host. Pure. */
 export function progressLines(progress: Progress, now: number): readonly Line[] {
-  return [headline(progress, now), ...waitLines(progress, now), ...hostLines(progress.hosts, now)];
+  return [headline(progress, now), ...waitLines(progress, now), ...hostLines(progress, now)];
 }
 
 /** What is new since the last look, for a log that can't be redrawn. Pure. */
 export function changeLines(before: Progress | null, after: Progress): readonly string[] {
   const { id, release, fleet, phase, state } = after;
   const isSamePhase = before?.phase === phase && before.state === state && before.release === release;
-  const known = new Map(before?.hosts.map((host) => [host.name, describeHost(host)]));
+  const known = new Map(before?.hosts.map((host) => [host.name, newsOf(host)]));
   const waits = new Set(before?.waiting.map((wait) => wait.what));
   return [
     ...(isSamePhase ? [] : [`upgrade ${id}: ${release} on fleet ${fleet}: ${phase}, ${state}`]),
-    ...after.hosts.filter((host) => isNews(known.get(host.name), host)).map(describeHost),
+    ...after.hosts
+      .filter((host) => newsOf(host) !== (known.get(host.name) ?? newsOf({ ...host, state: 'pending' })))
+      .map((host) => describeHost(host, targetOf(after))),
     ...shownWaits(after)
       .filter((wait) => !waits.has(wait.what))
-      .map((wait) => `waits for ${wait.what}; moved on by: ${wait.movedOnBy}`),
+      .map((wait) => `waits for ${wait.what}${mover(wait)}`),
   ];
 }
 
-/** `host-2 installing 1.0.0 → 2.0.0, packages 2/5`. */
-export function describeHost(host: HostProgress): string {
+/** `host-2 installing 1.0.0 → 2.0.0, packages 2/5`. `target`: where it is on its way to. */
+export function describeHost(host: HostProgress, target: string | null): string {
   const step = host.step !== null && !isDone(host) ? `, ${host.step}` : '';
   const error = host.error === undefined ? '' : `: ${host.error}`;
-  return `${host.name} ${host.state} ${versions(host)}${step}${error}`.trimEnd();
+  return `${host.name} ${host.state} ${versions(host, target)}${step}${error}`.trimEnd();
 }
 
-export const versions = ({ from, to }: Pick<HostProgress, 'from' | 'to'>): string =>
-  from === null && to === null ? '' : `${from ?? 'nothing'} → ${to ?? '?'}`;
+/** An ended host's own word counts: it may have gone back, or nowhere. */
+export function versions({ from, to, state }: HostProgress, target: string | null): string {
+  const end = to ?? (isEnded(state) ? null : target);
+  if (end === null || end === from) return from ?? '';
+  return `${from ?? 'nothing'} → ${end}`;
+}
 
 function headline(progress: Progress, now: number): Line {
   const { id, release, fleet, phase, state, startedAt, finishedAt } = progress;
@@ -46,12 +53,18 @@ function headline(progress: Progress, now: number): Line {
 }
 
 function waitLines(progress: Progress, now: number): readonly Line[] {
-  return shownWaits(progress).map(({ what, since, until, movedOnBy }) => {
-    const bound = until === null ? '' : `, at most ${formatDuration(until - now)} more`;
-    const text = `waits for ${what}, since ${formatDuration(now - since)}${bound}; moved on by: ${movedOnBy}`;
-    return { text, tone: 'working' };
+  const waits = shownWaits(progress).map((wait): Line => {
+    const bound = wait.until === null ? '' : `, at most ${formatDuration(wait.until - now)} more`;
+    return {
+      text: `waits for ${wait.what}, since ${formatDuration(now - wait.since)}${bound}${mover(wait)}`,
+      tone: 'working',
+    };
   });
+  return [...waits, ...nextCommands(progress).map((command): Line => ({ text: `  ${command}`, tone: 'plain' }))];
 }
+
+/** Commands have lines of their own. */
+const mover = ({ movedOnBy }: Waiting): string => (isCommand(movedOnBy) ? '' : `; moved on by: ${movedOnBy}`);
 
 /** A host at work has its own line, which says more than the wait for it. */
 function shownWaits({ waiting, hosts }: Progress): readonly Waiting[] {
@@ -59,14 +72,16 @@ function shownWaits({ waiting, hosts }: Progress): readonly Waiting[] {
   return waiting.filter((wait) => wait.host === null || !working.has(wait.host));
 }
 
-function hostLines(hosts: readonly HostProgress[], now: number): readonly Line[] {
+function hostLines(progress: Progress, now: number): readonly Line[] {
+  const { hosts } = progress;
+  const path = (host: HostProgress): string => versions(host, targetOf(progress));
   const shown = hosts.length <= MAX_HOST_LINES ? hosts : hosts.filter(isOfInterest).slice(0, MAX_HOST_LINES);
   const width = (texts: readonly string[]): number => Math.max(0, ...texts.map((text) => text.length));
   const names = width(shown.map((host) => host.name));
   const states = width(shown.map((host) => host.state));
-  const paths = width(shown.map(versions));
+  const paths = width(shown.map(path));
   const lines = shown.map((host): Line => {
-    const cells = [host.name.padEnd(names), host.state.padEnd(states), versions(host).padEnd(paths), took(host, now)];
+    const cells = [host.name.padEnd(names), host.state.padEnd(states), path(host).padEnd(paths), took(host, now)];
     const rest = host.error ?? (isDone(host) ? '' : (host.step ?? ''));
     return { text: `  ${cells.join('  ')}  ${rest}`.trimEnd(), tone: tone(host) };
   });
@@ -95,9 +110,12 @@ function tone(host: HostProgress): Line['tone'] {
   return isHostAtWork(host) ? 'working' : 'quiet';
 }
 
-/** A log has a line for every state, and for every step of a host at work. */
-const isNews = (known: string | undefined, host: HostProgress): boolean =>
-  known !== describeHost(host) && !(known === undefined && host.state === 'pending');
+/** What makes a line of a log: a state, and a step of an install; not each percent of a download. */
+const newsOf = (host: HostProgress): string =>
+  [host.state, host.error ?? '', isHostAtWork(host) && host.state !== 'downloading' ? (host.step ?? '') : ''].join('|');
+
+/** The version that hosts are on their way to, once the release was read: `sample 2.0.0` → `2.0.0`. */
+export const targetOf = ({ release }: Pick<Progress, 'release'>): string | null => release.split(' ')[1] ?? null;
 
 const isOfInterest = (host: HostProgress): boolean => isHostAtWork(host) || isFailure(host.state);
 const isDone = ({ state }: HostProgress): boolean => isEnded(state) && !isFailure(state);

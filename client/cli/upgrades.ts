@@ -6,10 +6,9 @@ import { failUnknownUpgrade, upgradeIdFrom, withUpgrades } from './context.ts';
 import { follow } from './follow.ts';
 import { outputOf, withExamples, type CommonOptions } from './output.ts';
 import { foundDocument, iso, progressDocument } from './progress-document.ts';
-import { describeHost, progressLines } from './progress-lines.ts';
+import { describeHost, progressLines, targetOf } from './progress-lines.ts';
 import { formatDuration } from './quantity.ts';
 import { table } from './table.ts';
-import { nextCommands } from './verdict.ts';
 
 /** Decisions that `show` ends with; `history` has all. */
 const SHOWN_DECISIONS = 5;
@@ -96,14 +95,13 @@ export function listText(found: readonly FoundUpgrade[]): string {
 }
 
 export function showText(progress: Progress, now: number): string {
-  const { findings, error } = progress;
-  const commands = nextCommands(progress);
+  const { findings, error, waiting } = progress;
+  const isSaid = waiting.some((wait) => error !== null && wait.what.includes(error));
   return [
     ...progressLines(progress, now).map((line) => line.text),
-    ...(error === null ? [] : [`error: ${error}`]),
+    ...(error === null || isSaid ? [] : [`error: ${error}`]),
     ...findings.map(({ host, severity, what, remedy }) => `${severity}: ${host ?? 'fleet'}: ${what}; ${remedy}`),
     ...progress.decisions.slice(-SHOWN_DECISIONS).map(decisionText),
-    ...(commands.length === 0 ? [] : ['what can be done:', ...commands.map((command) => `  ${command}`)]),
   ].join('\n');
 }
 
@@ -113,7 +111,7 @@ export function historyText(progress: Progress): string {
     ...progress.decisions.map(decisionText),
     ...(progress.finishedAt === null ? [] : [`${clock(progress.finishedAt)}  ${progress.state}`]),
     'hosts:',
-    ...progress.hosts.map((host) => `  ${describeHost(host)}`),
+    ...progress.hosts.map((host) => `  ${describeHost(host, targetOf(progress))}`),
   ].join('\n');
 }
 

@@ -55,7 +55,7 @@ export function wasRefused({ state, phase, findings }: Progress): boolean {
 /** The commands that can move the upgrade on, spelled out for the hosts that failed. */
 export function nextCommands(progress: Progress): readonly string[] {
   const failed = progress.hosts.filter((host) => isFailure(host.state)).slice(0, MAX_SPELLED_HOSTS);
-  const said = progress.waiting.filter((wait) => wait.until === null).flatMap((wait) => wait.movedOnBy.split(' | '));
+  const said = progress.waiting.flatMap((wait) => wait.movedOnBy.split(' | ')).filter(isCommand);
   const commands = said.flatMap((command) =>
     command.includes(' HOST') && failed.length > 0
       ? failed.map((host) => command.replace(' HOST', ` ${host.name}`))
@@ -63,6 +63,9 @@ export function nextCommands(progress: Progress): readonly string[] {
   );
   return [...new Set(commands)];
 }
+
+/** Whether a wait's mover is something to type, rather than something that happens. */
+export const isCommand = (movedOnBy: string): boolean => movedOnBy.startsWith('refit ');
 
 export function findingsMessage(progress: Progress): string {
   const lines = progress.findings.map(
@@ -72,11 +75,12 @@ export function findingsMessage(progress: Progress): string {
 }
 
 function waitingMessage(progress: Progress): string {
-  const whats = progress.waiting.map((wait) => wait.what);
-  const reason = whats.length > 0 ? `: waits for ${whats.join(', ')}` : because(progress);
+  const { id, state, waiting } = progress;
+  const whats = waiting.map((wait) => wait.what).join(', ');
+  const head = state === 'paused' ? `upgrade ${id} is paused` : `upgrade ${id} waits for ${whats || 'an operator'}`;
   const commands = nextCommands(progress);
   const next = commands.length === 0 ? [] : ['what can be done:', ...commands.map((command) => `  ${command}`)];
-  return [`upgrade ${progress.id} is ${progress.state}${reason}`, ...next].join('\n');
+  return [head, ...next].join('\n');
 }
 
 function succeededMessage({ id, fleet, release, hosts, startedAt, finishedAt }: Progress): string {
