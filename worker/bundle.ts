@@ -1,4 +1,4 @@
-import { bundleWorkflowCode, type Logger } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
@@ -12,12 +12,13 @@ const LOCK_FILE = 'package-lock.json';
 const checkout = resolve(import.meta.dirname, '..');
 
 /** Path of the bundled workflow code, bundled only if its sources have changed since: a worker starts a second earlier. */
-export async function workflowBundle(logger: Logger, folder = bundleFolder()): Promise<{ readonly codePath: string }> {
+export async function workflowBundle(folder = bundleFolder()): Promise<{ readonly codePath: string }> {
   const codePath = join(folder, `${await sourcesKey()}.js`);
   if (existsSync(codePath)) return { codePath };
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(checkout, 'workflows', 'index.ts'),
-    logger,
+    // The bundler tells a page about each of its runs.
+    logger: new DefaultLogger('WARN'),
   });
   await mkdir(folder, { recursive: true });
   // Two workers may start at once: each renames a whole file.

@@ -3,7 +3,13 @@ import { pino, type Logger as PinoLogger } from 'pino';
 
 /** JSON lines on standard output; REFIT_LOG_LEVEL is one of pino's levels. */
 export function createLog(env: NodeJS.ProcessEnv = process.env): PinoLogger {
-  return pino({ level: env['REFIT_LOG_LEVEL'] ?? 'info', base: null, timestamp: pino.stdTimeFunctions.isoTime });
+  return pino({
+    level: env['REFIT_LOG_LEVEL'] ?? 'info',
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    // The SDK puts errors here; as plain objects they would say nothing.
+    serializers: { error: describeError },
+  });
 }
 
 /** The SDK's own messages, and those of workflows and activities, go to the same log. To be called before any connection. */
@@ -29,3 +35,6 @@ function toTemporalLogger(log: PinoLogger): Logger {
     error: at('ERROR'),
   };
 }
+
+const describeError = (error: unknown): unknown =>
+  error instanceof Error ? pino.stdSerializers.errWithCause(error) : error;

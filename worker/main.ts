@@ -12,9 +12,10 @@ const exitCodes = { failed: 1, wrongInput: 2, unreachable: 3 } as const;
 
 async function main(): Promise<void> {
   const log = createLog();
-  installRuntime(log);
   const opened = openFleet(log);
   if (opened === null) return;
+  // Not before: the SDK's runtime keeps a process alive that has nothing to do.
+  installRuntime(log);
   const { fleet, fleetFile } = opened;
   const temporal = await connect(fleet, log);
   if (temporal === null) return;

@@ -1,4 +1,4 @@
-import { Runtime, Worker, type NativeConnection } from '@temporalio/worker';
+import { Worker, type NativeConnection } from '@temporalio/worker';
 import { hostname } from 'node:os';
 import { createActivities } from '../activities/create.ts';
 import type { Ports } from '../activities/ports.ts';
@@ -31,7 +31,7 @@ export async function createRefitWorker(options: RefitWorkerOptions): Promise<Wo
     connection,
     namespace,
     taskQueue: taskQueue(fleet),
-    workflowBundle: await workflowBundle(Runtime.instance().logger, bundleFolder),
+    workflowBundle: await workflowBundle(bundleFolder),
     activities: createActivities(ports),
     identity: `${hostname()}:${process.pid}`,
     maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,

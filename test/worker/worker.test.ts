@@ -1,0 +1,120 @@
+import { Client, Connection } from '@temporalio/client';
+import { NativeConnection } from '@temporalio/worker';
+import { execa } from 'execa';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { createPorts } from '../../worker/ports.ts';
+import { workflowBundle } from '../../worker/bundle.ts';
+import { createRefitWorker } from '../../worker/worker.ts';
+import { eventually } from '../eventually.ts';
+import { startEtcd, type EtcdCluster } from '../parts/etcd.ts';
+
+const main = join(import.meta.dirname, '..', '..', 'worker', 'main.ts');
+const address = inject('temporalAddress');
+
+let folder = '';
+let etcd: EtcdCluster;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'refit-worker-'));
+  etcd = await startEtcd();
+});
+
+afterAll(async () => {
+  await etcd.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** A fleet file whose one host has no engine. */
+async function writeFleet(name: string, temporal = address): Promise<string> {
+  const file = join(folder, `${name}.yaml`);
+  const text = `fleet: ${name}
+hosts:
+  - name: host-1
+    engine: { endpoint: "unix://${join(folder, 'no-engine.sock')}" }
+etcd:
+  endpoints: ${JSON.stringify(etcd.endpoints)}
+  hostEndpoints: ${JSON.stringify(etcd.endpoints)}
+temporal: { address: "${temporal}", namespace: default }
+`;
+  await writeFile(file, text);
+  return file;
+}
+
+const startMain = (fleetFile: string) =>
+  execa(process.execPath, ['--import', 'tsx', main], { env: { REFIT_FLEET: fleetFile }, reject: false });
+
+describe('the worker as a program', () => {
+  it('says when it takes work, and drains on SIGTERM', async () => {
+    const worker = startMain(await writeFleet('drains'));
+    let log = '';
+    worker.stdout.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    await eventually(() => log.includes('"msg":"worker started"'), { withinMs: 50_000 });
+
+    worker.kill('SIGTERM');
+
+    expect(await worker).toMatchObject({ exitCode: 0 });
+    expect(log).toContain('"msg":"worker ended"');
+  });
+
+  it('ends with 3 when Temporal does not answer, and names the address', async () => {
+    const { exitCode, stdout } = await startMain(await writeFleet('alone', '127.0.0.1:1'));
+
+    expect(exitCode).toBe(3);
+    expect(stdout).toContain('temporal at 127.0.0.1:1 does not answer');
+  });
+
+  it('ends with 2 when the fleet file is not there', async () => {
+    const { exitCode, stdout } = await startMain(join(folder, 'none.yaml'));
+
+    expect(exitCode).toBe(2);
+    expect(stdout).toContain('none.yaml');
+  });
+});
+
+describe('the worker in a process', () => {
+  it('performs activities of a workflow with the real ports', async () => {
+    const fleetFile = await writeFleet('inside');
+    const { ports, close } = createPorts(fleetFile, () => undefined);
+    const connection = await NativeConnection.connect({ address });
+    const { fleet } = ports.loadFleet();
+    const worker = await createRefitWorker({ connection, namespace: 'default', fleet, ports, bundleFolder: folder });
+    const running = worker.run();
+    const client = new Client({ connection: await Connection.connect({ address }) });
+
+    const handle = await client.workflow.start('upgradeFleet', {
+      workflowId: 'fleet/inside',
+      taskQueue: 'refit/inside',
+      args: [
+        {
+          upgrade: 'inside-1',
+          fleet,
+          reference: 'no.such.registry:1/x:1.0.0',
+          digest: 'x',
+          policy: {},
+          requestedBy: 'test',
+        },
+      ],
+    });
+    await eventually(async () => (await ports.bus.read('/refit/v1/inside/epoch')) !== null, { withinMs: 20_000 });
+    await handle.terminate();
+
+    worker.shutdown();
+    await running;
+    close();
+    await client.connection.close();
+    await connection.close();
+  });
+
+  it('bundles the workflows once for the same sources', async () => {
+    const own = await mkdtemp(join(folder, 'bundles-'));
+
+    const first = await workflowBundle(own);
+    const second = await workflowBundle(own);
+
+    expect(second).toEqual(first);
+    expect(await readdir(own)).toHaveLength(1);
+  });
+});
