@@ -1,4 +1,5 @@
 import type { AgentPhase } from '../model/agent-phase.ts';
+import type { InstalledRelease } from '../model/bus.ts';
 import type { EngineInfo } from '../model/engine.ts';
 import type { Fleet } from '../model/fleet.ts';
 import type { HostId } from '../model/ids.ts';
@@ -30,18 +31,29 @@ export async function fleetStatus(fleet: Fleet): Promise<readonly HostStatus[]> 
 }
 
 export function hostStatus({ host, report, alive }: HostOnBus, engine: EngineInfo | null): HostStatus {
-  const installed = alive?.facts.installed ?? report?.installed ?? null;
+  const { installed, phase } = latestWord(report, alive);
   return {
     name: host.name,
     version: installed?.version ?? null,
     release: installed === null ? null : releaseLabel(installed),
-    state: alive?.phase ?? report?.phase ?? 'unknown',
+    state: phase,
     agent: alive?.agent ?? report?.agent ?? null,
     kernel: alive?.facts.kernel ?? engine?.kernel ?? null,
     engine: engine?.version ?? null,
     alive: alive !== null,
     lastReportAt: report?.changedAt ?? null,
   };
+}
+
+/** The report, unless the sign of life is younger: an agent refreshes its facts now and then, and reports at once. */
+function latestWord(
+  report: HostOnBus['report'],
+  alive: HostOnBus['alive'],
+): { readonly installed: InstalledRelease | null; readonly phase: HostStatus['state'] } {
+  if (report !== null && (alive === null || report.changedAt >= alive.facts.clockMs)) return report;
+  return alive === null
+    ? { installed: null, phase: 'unknown' }
+    : { installed: alive.facts.installed, phase: alive.phase };
 }
 
 const engineOf = (answer: EngineInfo | string | undefined): EngineInfo | null =>
