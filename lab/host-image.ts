@@ -14,13 +14,14 @@ const PULL_DEADLINE_MS = 120_000;
 const BUILD_DEADLINE_MS = 20 * 60_000;
 
 const source = join(import.meta.dirname, 'host-image');
+const REPOSITORY = 'refit-lab-host';
 const PUBLIC_BASE = 'debian:bookworm';
 const OWN_BASE = 'refit-lab-debian:bookworm';
 
 /** The image of a lab host: on the engine, else from the cache, else built. Returns its name. */
 export async function ensureHostImage(say: Say): Promise<string> {
   const key = await sourceKey(source);
-  const image = `refit-lab-host:${key}`;
+  const image = `${REPOSITORY}:${key}`;
   if (await hasImage(image)) return image;
   const cached = join(cacheFolder(), `base-${key}.tar`);
   if (await isFile(cached)) {
@@ -101,6 +102,9 @@ async function keep(image: string, cached: string): Promise<void> {
   await Promise.all(old.map((name) => rm(join(cacheFolder(), name))));
   await docker(['save', '--output', `${cached}.new`, image], { deadlineMs: BUILD_DEADLINE_MS });
   await rename(`${cached}.new`, cached);
+  const tags = (await docker(['images', '--format', '{{.Repository}}:{{.Tag}}', REPOSITORY])).split('\n');
+  // The engine keeps an image that a lab still runs on.
+  for (const tag of tags.filter((each) => each !== image)) await tryDocker(['image', 'rm', tag]);
 }
 
 async function hasImage(image: string): Promise<boolean> {

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { describe } from './deadline.ts';
+import { borrowGo } from './go.ts';
 import { cacheFolder } from './paths.ts';
 import { call, findProgram, isExecutable, type Say } from './programs.ts';
 
@@ -57,15 +58,17 @@ async function fetchCli(scratch: string, say: Say): Promise<string> {
 }
 
 async function buildCli(scratch: string, say: Say, refusal: unknown): Promise<string> {
-  const go = await findProgram('go');
-  if (go === undefined) {
-    const advice = 'install the temporal command line tool or Go 1.24, or name the tool in REFIT_TEMPORAL_CLI';
-    throw new Error(`Temporal could not be fetched (${describe(refusal)}); ${advice}`, { cause: refusal });
-  }
   say('building Temporal from its source, since its archive is not reached (about 3 minutes, once)');
-  const options = { deadlineMs: BUILD_DEADLINE_MS, env: { GOBIN: scratch, GOFLAGS: '' } };
-  await call(go, ['install', `github.com/temporalio/cli/cmd/temporal@v${VERSION}`], options);
-  return join(scratch, 'temporal');
+  try {
+    const go = await borrowGo(join(scratch, 'go'), say);
+    // The program is written to GOBIN; what the machine's Go has cached already is used.
+    const options = { deadlineMs: BUILD_DEADLINE_MS, env: { ...go.env, GOBIN: scratch } };
+    await call(go.program, ['install', `github.com/temporalio/cli/cmd/temporal@v${VERSION}`], options);
+    return join(scratch, 'temporal');
+  } catch (error) {
+    const advice = 'install the temporal command line tool, or name it in REFIT_TEMPORAL_CLI';
+    throw new Error(`Temporal could be neither fetched (${describe(refusal)}) nor built; ${advice}`, { cause: error });
+  }
 }
 
 /** Beside the final place, so that the finished program moves there in one step. */
