@@ -1,4 +1,4 @@
-import { busKeys, type Alive, type HostFacts, type Order, type Report } from '../model/bus.ts';
+import { busKeys, type Alive, type Order, type Report } from '../model/bus.ts';
 import type { FleetId, HostId } from '../model/ids.ts';
 import type { BusEntry } from '../model/ports.ts';
 import type { Ports } from './ports.ts';
@@ -11,15 +11,6 @@ export type HostLevel = {
   readonly reportRevision: string | null;
   readonly problems: readonly string[];
 };
-
-/**
- * What the agent says the host is on and at. Facts are read twice a minute, reports are written at every change: the later
- * one counts, both by the host's clock. Facts win later on, for a host that was set up anew has no report of its own.
- */
-export function latestOf({ report, alive }: HostLevel): Pick<HostFacts, 'installed' | 'phase'> | null {
-  if (report !== null && (alive === null || alive.facts.clockMs <= report.changedAt)) return report;
-  return alive === null ? null : { installed: alive.facts.installed, phase: alive.phase };
-}
 
 /** A host as it is followed: the level is null until the bus was read for the first time. */
 export type FollowedHost = { level(): HostLevel | null; end(): void };

@@ -1,3 +1,4 @@
+import { latestWord } from '../model/latest-word.ts';
 import { isAtWork } from '../model/agent-phase.ts';
 import type { HostFacts } from '../model/bus.ts';
 import { EngineError, type Engine, type JobOutcome } from '../model/engine.ts';
@@ -7,7 +8,7 @@ import { packagesOf, type HostReading } from '../model/preflight.ts';
 import type { ReadRelease } from '../model/registry.ts';
 import { imageReference } from '../model/release.ts';
 import { messageOf } from './failure.ts';
-import { latestOf, type HostLevel } from './host-levels.ts';
+import { type HostLevel } from './host-levels.ts';
 import type { Ports } from './ports.ts';
 import { jumpTo } from './jump.ts';
 
@@ -81,7 +82,7 @@ async function findFacts(ports: ReadingPorts, input: FindFacts): Promise<Facts> 
     const { facts } = alive;
     const aheadMs = facts.clockMs - now;
     const clockSkewMs = aheadMs > 0 ? aheadMs : Math.min(0, aheadMs + FACTS_AGE_MS);
-    const { installed, phase } = latestOf(input.level) ?? alive.facts;
+    const { installed, phase } = latestWord(input.level.report, input.level.alive) ?? alive.facts;
     return { facts: { ...facts, installed, phase, agent: alive.agent }, clockSkewMs };
   }
   if (input.engine === null) return { facts: null, problem: null };

@@ -1,9 +1,10 @@
+import { latestWord } from '../model/latest-word.ts';
 import type { HostId } from '../model/ids.ts';
 import { releaseLabel, type ReleaseRef } from '../model/release.ts';
 import type { Finding } from '../model/upgrade.ts';
 import { plannedHosts } from '../model/plan.ts';
 import type { Activities } from './activities.ts';
-import { latestOf, readFleetLevels, type HostLevel } from './host-levels.ts';
+import { readFleetLevels, type HostLevel } from './host-levels.ts';
 import type { PlanStore } from './plan-store.ts';
 import type { Ports } from './ports.ts';
 import { boundFindings } from './preflight.ts';
@@ -24,7 +25,7 @@ export function createVerifyFleet(
 }
 
 function verify(host: HostId, level: HostLevel | null, release: ReleaseRef): readonly Finding[] {
-  const installed = level === null ? null : (latestOf(level)?.installed ?? null);
+  const installed = level === null ? null : (latestWord(level.report, level.alive)?.installed ?? null);
   if (installed?.digest === release.digest) return [];
   const label = releaseLabel(release);
   const what =

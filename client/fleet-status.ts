@@ -1,8 +1,8 @@
 import type { AgentPhase } from '../model/agent-phase.ts';
-import type { InstalledRelease } from '../model/bus.ts';
 import type { EngineInfo } from '../model/engine.ts';
 import type { Fleet } from '../model/fleet.ts';
 import type { HostId } from '../model/ids.ts';
+import { latestWord } from '../model/latest-word.ts';
 import { releaseLabel } from '../model/release.ts';
 import { readHosts, type HostOnBus } from './bus-view.ts';
 import { askEngines } from './host-engines.ts';
@@ -31,7 +31,7 @@ export async function fleetStatus(fleet: Fleet): Promise<readonly HostStatus[]> 
 }
 
 export function hostStatus({ host, report, alive }: HostOnBus, engine: EngineInfo | null): HostStatus {
-  const { installed, phase } = latestWord(report, alive);
+  const { installed, phase } = latestWord(report, alive) ?? { installed: null, phase: 'unknown' };
   return {
     name: host.name,
     version: installed?.version ?? null,
@@ -43,17 +43,6 @@ export function hostStatus({ host, report, alive }: HostOnBus, engine: EngineInf
     alive: alive !== null,
     lastReportAt: report?.changedAt ?? null,
   };
-}
-
-/** The report, unless the sign of life is younger: an agent refreshes its facts now and then, and reports at once. */
-function latestWord(
-  report: HostOnBus['report'],
-  alive: HostOnBus['alive'],
-): { readonly installed: InstalledRelease | null; readonly phase: HostStatus['state'] } {
-  if (report !== null && (alive === null || report.changedAt >= alive.facts.clockMs)) return report;
-  return alive === null
-    ? { installed: null, phase: 'unknown' }
-    : { installed: alive.facts.installed, phase: alive.phase };
 }
 
 const engineOf = (answer: EngineInfo | string | undefined): EngineInfo | null =>
