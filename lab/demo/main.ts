@@ -8,7 +8,7 @@ import { temporalUi } from '../temporal.ts';
 import { startLoad, type Seen } from './load.ts';
 import { measure, versionOf, type DemoHost, type Measured } from './measure.ts';
 import { say, step } from './narration.ts';
-import { runRefit, showTimes } from './refit.ts';
+import { runRefit, latestTimes } from './refit.ts';
 import { resultTable } from './result.ts';
 
 /** The first release goes to one host, and when that is healthy to all others: nobody uses the platform yet. */
@@ -74,11 +74,10 @@ async function upgradeUnderLoad(
   readonly seen: ReadonlyMap<string, Seen>;
   readonly times: ReadonlyMap<string, number>;
 }> {
-  const id = `${lab.name}-demo-${Date.now().toString(36)}`;
   const load = startLoad(hosts.map(({ name, httpPort }) => ({ name, url: `http://127.0.0.1:${httpPort}/health` })));
   try {
-    const exitCode = await runRefit(lab, ['upgrade', `${SAMPLE_REPOSITORY}:${NEXT_VERSION}`, '--id', id]);
-    return { exitCode, seen: await load.stop(), times: await showTimes(lab, id) };
+    const exitCode = await runRefit(lab, ['upgrade', `${SAMPLE_REPOSITORY}:${NEXT_VERSION}`]);
+    return { exitCode, seen: await load.stop(), times: await latestTimes(lab) };
   } finally {
     await load.stop();
   }

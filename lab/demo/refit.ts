@@ -10,6 +10,7 @@ const program = join(checkout, 'bin/refit.mjs');
 /** Longest an upgrade of the demo may take: a release's deadline is 3 min a host, and a lab has few. */
 const UPGRADE_TIMEOUT_MS = 20 * 60_000;
 
+const listedSchema = z.object({ upgrades: z.array(z.object({ id: z.string() })) });
 const shownSchema = z.object({
   hosts: z.array(z.object({ name: z.string(), startedAt: z.string().nullable(), finishedAt: z.string().nullable() })),
 });
@@ -26,14 +27,15 @@ export async function runRefit(lab: Lab, args: readonly string[]): Promise<numbe
   return exitCode ?? 1;
 }
 
-/** How long each host took from its order to its report, in ms by the host's name; hosts that were not touched are left out. */
-export async function showTimes(lab: Lab, id: string): Promise<ReadonlyMap<string, number>> {
-  const { exitCode, stdout } = await execa(process.execPath, [program, 'upgrades', 'show', id, '--json'], {
-    env: environment(lab),
-    reject: false,
-  });
-  if (exitCode !== 0) return new Map();
-  const { hosts } = shownSchema.parse(JSON.parse(stdout));
+/**
+ * How long each host took in the fleet's latest upgrade, from its order to its report; ms by the host's name. Hosts that
+ * were not touched are left out.
+ */
+export async function latestTimes(lab: Lab): Promise<ReadonlyMap<string, number>> {
+  const { upgrades } = listedSchema.parse(await askRefit(lab, ['upgrades', 'list']));
+  const [latest] = upgrades;
+  if (latest === undefined) return new Map();
+  const { hosts } = shownSchema.parse(await askRefit(lab, ['upgrades', 'show', latest.id]));
   return new Map(
     hosts.flatMap(({ name, startedAt, finishedAt }) =>
       startedAt === null || finishedAt === null
@@ -41,6 +43,11 @@ export async function showTimes(lab: Lab, id: string): Promise<ReadonlyMap<strin
         : [[name, Date.parse(finishedAt) - Date.parse(startedAt)] as const],
     ),
   );
+}
+
+async function askRefit(lab: Lab, args: readonly string[]): Promise<unknown> {
+  const { stdout } = await execa(process.execPath, [program, ...args, '--json'], { env: environment(lab) });
+  return JSON.parse(stdout);
 }
 
 const environment = (lab: Lab): Record<string, string> => ({
