@@ -1,3 +1,4 @@
+import { log } from '@temporalio/activity';
 import { busKeys, type Epoch } from '../model/bus.ts';
 import type { FleetId } from '../model/ids.ts';
 import type { BusEntry } from '../model/ports.ts';
@@ -34,7 +35,10 @@ export function createClaimEpoch(ports: EpochPorts): Activities['claimEpoch'] {
       const value = ports.values.encodeBusValue({ v: 1, epoch, run, startedAt });
       const conditions = [{ key, revision: entry?.revision ?? null }];
       const result = await ports.bus.write({ conditions, puts: [{ key, value }] });
-      if (result.outcome === 'ok') return { epoch };
+      if (result.outcome === 'ok') {
+        log.info('epoch claimed', { fleet, epoch, run });
+        return { epoch };
+      }
       await ports.clock.sleep(PAUSE_MS * attempt);
     }
     throw new Error(`could not claim the epoch of fleet ${fleet} in ${MAX_ATTEMPTS} attempts`);

@@ -1,4 +1,4 @@
-import { cancellationSignal } from '@temporalio/activity';
+import { cancellationSignal, log } from '@temporalio/activity';
 import { isAtWork } from '../model/agent-phase.ts';
 import { busKeys, isSameOrder, type Baton } from '../model/bus.ts';
 import type { HostOutcome } from '../model/host.ts';
@@ -112,6 +112,7 @@ async function findBaton(
     readOutcome({ ...order, host, from: null }, levels.get(host)?.report ?? null)?.state === 'done';
   const first = hosts.findIndex((host, index) => index >= input.offset && !isDone(host));
   const position = first === -1 ? hosts.length : first;
+  log.warn('baton put back', { upgrade: input.upgrade, epoch: input.epoch, position });
   await placeBaton(ports, input, { hosts, position });
   return readBaton(ports, input);
 }
@@ -134,6 +135,7 @@ async function handOn(
   const key = busKeys(fleet).baton(upgrade);
   const position = baton.position + 1;
   const next: Baton = { v: 1, epoch, position, holder: hosts[position] ?? null };
+  log.warn('baton handed on by the worker', { upgrade, from: baton.holder, to: next.holder, position });
   await writeFenced(
     ports,
     { fleet, epoch },

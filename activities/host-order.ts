@@ -1,3 +1,4 @@
+import { log } from '@temporalio/activity';
 import type { Activities, OrderInput, ProbeInput } from './activities.ts';
 import { busKeys, compareOrders, isSameOrder, type Order } from '../model/bus.ts';
 import type { HostOutcome } from '../model/host.ts';
@@ -30,7 +31,9 @@ export function createOrderHost(ports: AwaitPorts): Activities['orderHost'] {
       judge: (level) => (assertNotPassed(input.host, order, level), readOutcome(sent, level.report)),
       uphold: async ({ order: found }) => (found === null || !isSameOrder(found, order) ? place() : undefined),
     });
-    return end.end === 'found' ? end.found : unanswered(sent, end);
+    const outcome = end.end === 'found' ? end.found : unanswered(sent, end);
+    log.info('order ended', { host: input.host, ...nameOf(order), state: outcome.state, error: outcome.error });
+    return outcome;
   };
 }
 
@@ -75,6 +78,7 @@ export async function placeOrder(
         // An unreadable order is obeyed by nobody, so it may be replaced.
         const compared = found?.ok === true ? compareOrders(found.value, order) : -1;
         if (compared > 0) throw passed(host, order);
+        if (compared < 0) log.info('order given', { host, ...nameOf(order) });
         return compared === 0 ? null : { puts: [{ key, value: ports.values.encodeBusValue(order) }] };
       },
     },
@@ -88,6 +92,8 @@ function assertNotPassed(host: HostId, order: Order, level: HostLevel): void {
   if (!isRefused || level.alive === null || level.alive.epoch <= order.epoch) return;
   throw fenced(`the agent on ${host} knows epoch ${level.alive.epoch}, this run has ${order.epoch}; start it again`);
 }
+
+const nameOf = ({ upgrade, epoch, sequence, action }: Order): object => ({ upgrade, epoch, sequence, action });
 
 const passed = (host: HostId, { epoch, sequence }: Order): Error =>
   fenced(`order ${sequence} of epoch ${epoch} for host ${host} was followed by a later one`);

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { busKeys } from '../model/bus.ts';
-import { parseDigest, type Digest, type FleetId, type UpgradeId } from '../model/ids.ts';
+import { isName, parseDigest, parseUpgradeId, type Digest, type FleetId, type UpgradeId } from '../model/ids.ts';
 import { MAX_WAVE_HOSTS, type Plan, type PlannedHost } from '../model/plan.ts';
+import type { BusEntry } from '../model/ports.ts';
 import type { Activities } from './activities.ts';
 import { wrongInput } from './failure.ts';
 import type { Ports } from './ports.ts';
@@ -13,6 +14,10 @@ const MAX_REMEMBERED = 4;
 /** How often a page whose write got no answer is tried again. */
 const MAX_ATTEMPTS = 5;
 const PAUSE_MS = 50;
+/** Upgrades whose plan and chain stay on the bus; an upgrade's own, and some to look at afterwards. */
+const MAX_KEPT_UPGRADES = 5;
+/** Keys that one transaction removes; etcd takes 128. */
+const MAX_DELETES = 100;
 
 type PlanPlace = { readonly fleet: FleetId; readonly upgrade: UpgradeId; readonly planDigest: Digest };
 
@@ -35,6 +40,7 @@ export class PlanStore {
       await this.#savePage(keys.planPage(plan.upgrade, digest, page), value);
     }
     this.#remember(digest, plan);
+    await this.#prune(plan);
     return digest;
   }
 
@@ -67,6 +73,22 @@ export class PlanStore {
     throw new Error(`could not write ${key} in ${MAX_ATTEMPTS} attempts`);
   }
 
+  /** Nothing depends on it: what was not removed now is removed by the next upgrade. */
+  async #prune({ fleet, upgrade }: Plan): Promise<void> {
+    const keys = busKeys(fleet);
+    for (const old of staleUpgrades(await this.#ports.bus.list(keys.plans), keys.plans)) {
+      if (old === upgrade) continue;
+      const entries = [`${keys.plans}${old}/`, keys.upgrade(parseUpgradeId(old))].map(async (prefix) =>
+        this.#ports.bus.list(prefix),
+      );
+      const deletes = (await Promise.all(entries)).flat().map(({ key }) => key);
+      for (let first = 0; first < deletes.length; first += MAX_DELETES) {
+        const batch = deletes.slice(first, first + MAX_DELETES);
+        await this.#ports.bus.write({ conditions: [], puts: [], deletes: batch });
+      }
+    }
+  }
+
   #remember(digest: Digest, plan: Plan): void {
     this.#remembered.delete(digest);
     this.#remembered.set(digest, plan);
@@ -89,6 +111,18 @@ export function hostsOf(plan: Plan, wave: string | null): readonly PlannedHost[]
   const found = plan.hops.flatMap((hop) => hop.waves).find(({ name }) => name === wave);
   if (found === undefined) throw wrongInput(`the plan of ${plan.upgrade} has no wave "${wave}"`);
   return found.hosts;
+}
+
+/** Upgrades but the latest, by when their plan was last written. */
+function staleUpgrades(entries: readonly BusEntry[], prefix: string): readonly string[] {
+  const latest = new Map<string, bigint>();
+  for (const { key, revision } of entries) {
+    const upgrade = key.slice(prefix.length).split('/')[0] ?? '';
+    const known = latest.get(upgrade) ?? 0n;
+    latest.set(upgrade, BigInt(revision) > known ? BigInt(revision) : known);
+  }
+  const newestFirst = [...latest].sort(([, a], [, b]) => (a > b ? -1 : 1)).map(([upgrade]) => upgrade);
+  return newestFirst.filter(isName).slice(MAX_KEPT_UPGRADES);
 }
 
 const digestOf = (text: string): Digest => parseDigest(`sha256:${createHash('sha256').update(text).digest('hex')}`);

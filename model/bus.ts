@@ -127,6 +127,7 @@ export const busKeys = (fleet: FleetId) =>
     chain: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/chain`,
     baton: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/baton`,
     hold: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/hold`,
+    plans: `/refit/v1/${fleet}/plans/`,
     /** Named by the digest: two attempts at one preflight may have seen two fleets. Apart from what agents watch. */
     plan: (upgrade: UpgradeId, plan: Digest) => `/refit/v1/${fleet}/plans/${upgrade}/${plan.slice(7, 23)}/`,
     planPage: (upgrade: UpgradeId, plan: Digest, page: number) =>

@@ -6,14 +6,15 @@ import { imageReference } from '../../model/release.ts';
 import type { HostHeartbeat } from '../../model/upgrade.ts';
 import { says } from '../fakes/engine.ts';
 import { releaseRef } from '../fakes/release.ts';
-import { at, newEnvironment, perform, run, startHarness, type Harness } from './harness.ts';
+import type { Clock } from '../../model/ports.ts';
+import { at, fastClock, newEnvironment, perform, run, startHarness, type Harness } from './harness.ts';
 
 let harness: Harness | null = null;
 afterEach(() => harness?.close());
 
 /** One host whose Downloader Job starts the agent. */
-function start(): Harness & { readonly input: DownloadInput } {
-  const started = (harness = startHarness(1));
+function start(clock?: Clock): Harness & { readonly input: DownloadInput } {
+  const started = (harness = startHarness(1, undefined, clock));
   started.engine(0).programs.set('download', (job) => {
     started.agent(0).start();
     const progress = { event: 'progress', bytes: 5, total: 10 };
@@ -104,6 +105,15 @@ describe('downloading a release to a host', () => {
 
     expect(await perform(activities.downloadRelease, input)).toEqual(
       failed('environment', /the Downloader Job of sample 2.0.0 failed \(exit code 1\): 3 MiB free, 40 are needed/),
+    );
+  });
+
+  it('an agent that shows no life after its start is named, with where to look', async () => {
+    const { activities, input, engine } = start(fastClock(20));
+    engine(0).programs.set('download', says(0, { event: 'done', agent: 'agent-1', copiedBytes: 10 }));
+
+    expect(await perform(activities.downloadRelease, input)).toEqual(
+      failed('environment', /agent agent-1 was started, but shows no life .* 20 s; look on the host: journalctl/),
     );
   });
 

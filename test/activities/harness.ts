@@ -6,7 +6,7 @@ import type { Ports } from '../../activities/ports.ts';
 import * as values from '../../drivers/bus-values.ts';
 import type { HostId } from '../../model/ids.ts';
 import { parseUpgradeId } from '../../model/ids.ts';
-import type { Bus } from '../../model/ports.ts';
+import type { Bus, Clock } from '../../model/ports.ts';
 import type { ReadRelease } from '../../model/registry.ts';
 import { systemClock } from '../../worker/ports.ts';
 import { FakeAgent } from '../fakes/agent.ts';
@@ -45,7 +45,7 @@ export type Performed = {
 };
 
 /** A fleet of fakes on an etcd in memory, or on the given bus. */
-export function startHarness(count: number, connect?: () => Bus): Harness {
+export function startHarness(count: number, connect?: () => Bus, clock: Clock = systemClock): Harness {
   const store = new MemoryBus();
   const open = connect ?? ((): Bus => store.connect());
   const buses: Bus[] = [];
@@ -61,7 +61,7 @@ export function startHarness(count: number, connect?: () => Bus): Harness {
   const ports = (bus: Bus): Ports => ({
     bus,
     values,
-    clock: systemClock,
+    clock,
     registry: {
       resolve: async () => Promise.resolve(registry.read.ref),
       readRelease: async () => Promise.resolve(registry.read),
@@ -86,6 +86,12 @@ export function startHarness(count: number, connect?: () => Bus): Harness {
     },
   };
 }
+
+/** Goes so many times as fast, for waits that are long by design. */
+export const fastClock = (times: number, start = Date.now()): Clock => ({
+  now: () => start + (Date.now() - start) * times,
+  sleep: async (ms, signal) => systemClock.sleep(ms / times, signal),
+});
 
 /** Refusals are what many of these tests are about: the SDK's warnings of them are noise here. */
 export const newEnvironment = (): MockActivityEnvironment =>

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createLoadWave, PlanStore } from '../../activities/plan-store.ts';
 import { busKeys } from '../../model/bus.ts';
-import { parseHostId } from '../../model/ids.ts';
+import { parseHostId, parseUpgradeId } from '../../model/ids.ts';
 import { MAX_WAVE_HOSTS, planWaves, type Plan } from '../../model/plan.ts';
 import { systemClock } from '../../worker/ports.ts';
 import { fleetId } from '../fakes/fleet.ts';
@@ -51,6 +51,21 @@ it('a zombie attempt that saw another fleet leaves the plan alone', async () => 
   await fresh(store).save(plan({ alreadyThere: hosts.slice(0, 1) }));
 
   expect(await fresh(store).load({ ...run, planDigest })).toEqual(plan());
+});
+
+it('plans and chains of old upgrades go, those of the latest stay', async () => {
+  const store = new MemoryBus();
+  const bus = store.connect();
+  const upgrades = Array.from({ length: 8 }, (_, index) => parseUpgradeId(`lab-${index + 1}`));
+  const keys = busKeys(fleetId);
+  for (const upgrade of upgrades) {
+    await bus.write({ conditions: [], puts: [{ key: keys.baton(upgrade), value: '{}' }] });
+    await fresh(store).save({ ...plan(), upgrade });
+  }
+
+  const kept = upgrades.filter((upgrade) => store.under(`${keys.plans}${upgrade}/`).length > 0);
+  expect(kept).toEqual(upgrades.slice(3));
+  expect(upgrades.filter((upgrade) => store.json(keys.baton(upgrade)) !== null)).toEqual(upgrades.slice(3));
 });
 
 it('a page that was changed or lost is noticed, and what to do is said', async () => {
