@@ -13,9 +13,9 @@ const retry = {
   nonRetryableErrorTypes: [failureTypes.fenced, failureTypes.wrongInput],
 };
 
-/** Reads and writes of the bus: they take milliseconds, or wait for etcd to come back. */
+/** Reads and writes of the bus: they take milliseconds, or wait for etcd to come back. A killed worker's is tried again soon. */
 export const quick = proxyActivities<Activities>({
-  startToCloseTimeout: '30 seconds',
+  startToCloseTimeout: '10 seconds',
   scheduleToCloseTimeout: GIVE_UP_AFTER,
   retry,
 });

@@ -1,3 +1,5 @@
+import type { VerifyResult } from '../activities/activities.ts';
+import type { Finding } from '../model/upgrade.ts';
 import { ask, gate, read } from './gate.ts';
 import { reading } from './proxies.ts';
 import type { Ending, Run } from './run.ts';
@@ -13,14 +15,32 @@ export async function verify(run: Run): Promise<Ending> {
     const { release, planDigest } = run.planned();
     const result = await read(run, 'verify', async () => reading.verifyFleet({ fleet, upgrade, release, planDigest }));
     if (result === null) return run.wishes.ending ?? 'abort';
-    const left = new Set(run.hostsIn('skipped'));
-    const elsewhere = result.elsewhere.filter(({ host }) => host === null || !left.has(host));
+    const { elsewhere, summary } = judge(run, result);
     run.findings = [...run.planned().findings, ...elsewhere];
-    const [first] = elsewhere;
-    if (first === undefined) return 'go';
-    const what = `${elsewhere.length} hosts are not on ${release.version}, such as ${first.host ?? 'one'}: ${first.what}`;
-    const question = { what, host: first.host, answers: ['resume'], isAnswered: () => run.wishes.resume };
+    if (summary === null) return 'go';
+    const question = {
+      what: summary,
+      host: elsewhere[0]?.host ?? null,
+      answers: ['resume'],
+      isAnswered: () => run.wishes.resume,
+    };
     const ending = await ask(run, question);
     if (ending !== 'go') return ending;
   }
+}
+
+/** `summary` null: every host that was not left is on the release. */
+function judge(
+  run: Run,
+  { measured, elsewhere: found }: VerifyResult,
+): { elsewhere: readonly Finding[]; summary: string | null } {
+  const left = new Set(run.hostsIn('skipped'));
+  const elsewhere = found.filter(({ host }) => host !== null && !left.has(host));
+  const { version } = run.planned().release;
+  const [first] = elsewhere;
+  // The findings are bounded, the count is not: hosts that were left may have taken all the room.
+  const count = Math.max(elsewhere.length, run.hosts.size - measured - left.size);
+  if (count <= 0) return { elsewhere, summary: null };
+  const example = first === undefined ? '' : `, such as ${first.host ?? 'one'}: ${first.what}`;
+  return { elsewhere, summary: `${count} ${count === 1 ? 'host is' : 'hosts are'} not on ${version}${example}` };
 }

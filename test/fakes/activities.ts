@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { cancellationSignal, heartbeat } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import type { Activities, ChainInput } from '../../activities/activities.ts';
+import { MAX_FINDINGS, type Activities, type ChainInput } from '../../activities/activities.ts';
 import { assert } from '../../model/assert.ts';
 import { failureTypes } from '../../model/failures.ts';
 import { parseDigest, type Digest, type FleetId, type HostId } from '../../model/ids.ts';
@@ -107,7 +107,10 @@ export function createFakeActivities(fleets: ReadonlyMap<FleetId, FakeFleet>): A
         what: `is on ${installed ?? 'nothing'}`,
         remedy: 'upgrade again',
       }));
-      return Promise.resolve({ measured: fleet.hosts.size - wrong.length, elsewhere });
+      return Promise.resolve({
+        measured: fleet.hosts.size - wrong.length,
+        elsewhere: elsewhere.slice(0, MAX_FINDINGS),
+      });
     }),
   };
 }

@@ -32,11 +32,7 @@ const LOG_LEVEL = 'ERROR';
 /** One world a test file: a task queue of its own, and a worker. */
 export async function openWorld(address: string): Promise<World> {
   installRuntime();
-  const [connection, native, workflowBundle] = await Promise.all([
-    Connection.connect({ address }),
-    NativeConnection.connect({ address }),
-    bundleWorkflows(),
-  ]);
+  const [connection, workflowBundle] = await Promise.all([Connection.connect({ address }), bundleWorkflows()]);
   const client = new Client({ connection });
   const unique = `${process.pid}-${Date.now().toString(36)}`;
   const taskQueue = `test-${unique}`;
@@ -45,15 +41,22 @@ export async function openWorld(address: string): Promise<World> {
 
   const startWorker = async (): Promise<Worker> => {
     const activities = createFakeActivities(fleets);
+    // A worker has a connection of its own, as in a process of its own.
+    const connection = await NativeConnection.connect({ address });
     const worker = await Worker.create({
-      ...{ connection: native, taskQueue, workflowBundle, activities: { ...activities } },
+      ...{ connection, taskQueue, workflowBundle, activities: { ...activities } },
       // A broken invariant fails the upgrade at once instead of being tried for ever.
       workflowFailureErrorTypes: { '*': ['Error'] },
       // A cancelled activity hears of it with its next beat.
       maxHeartbeatThrottleInterval: '100 milliseconds',
+      // What a worker that has gone was about to decide is another's soon.
+      stickyQueueScheduleToStartTimeout: '500 milliseconds',
       maxConcurrentActivityTaskExecutions: 400,
     });
-    workers.set(worker, worker.run());
+    workers.set(
+      worker,
+      worker.run().finally(async () => connection.close()),
+    );
     return worker;
   };
   const stopOne = async (worker: Worker): Promise<void> => {
@@ -81,7 +84,6 @@ export async function openWorld(address: string): Promise<World> {
     close: async () => {
       await stopWorker();
       await connection.close();
-      await native.close();
     },
   };
 }
