@@ -62,7 +62,7 @@ export function policyFromOptions(options: PolicyOptions): Policy {
   return {
     install: installFromOptions(options),
     onFailure: options.onFailure ?? defaultPolicy.onFailure,
-    maxFailures: options.maxFailures ?? defaultPolicy.maxFailures,
+    maxFailures: options.maxFailures ?? defaultMaxFailures(options.onFailure),
     maxParallelDownloads: options.maxParallelDownloads ?? defaultPolicy.maxParallelDownloads,
     downloadByteLimit: options.downloadLimit ?? defaultPolicy.downloadByteLimit,
     diskFloorBytes: options.diskFloor ?? defaultPolicy.diskFloorBytes,
@@ -84,4 +84,9 @@ function installFromOptions({ install, waves, maxUnavailable }: PolicyOptions): 
     fail(exitCodes.wrongInput, `--waves and --max-unavailable go with --install waves, not with --install ${strategy}`);
   }
   return { strategy };
+}
+
+/** Who asks for `skip` and sets no budget wants every host that fails skipped. */
+function defaultMaxFailures(onFailure: Policy['onFailure'] | undefined): Amount {
+  return onFailure === 'skip' ? { percent: 100 } : defaultPolicy.maxFailures;
 }

@@ -14,8 +14,8 @@ export type TestRelease = {
 
 /** While this file is there, the step `slow` goes on; gone after a reboot. */
 export const HOLD_FILE = '/run/refit-test/hold';
-/** While this file is there, the step `fragile` fails. */
-export const BREAK_FILE = '/run/refit-test/break';
+/** While this file is there, the step `fragile` fails; a reboot leaves it. */
+export const BREAK_FILE = '/var/lib/refit-test/break';
 /** Every step that takes effect writes one line here. */
 export const EFFECTS_FILE = '/var/log/refit-test-effects';
 
