@@ -6,6 +6,7 @@ export function createLog(env: NodeJS.ProcessEnv = process.env): PinoLogger {
   return pino({
     level: env['REFIT_LOG_LEVEL'] ?? 'info',
     base: null,
+    redact: { paths: ['taskToken'], remove: true },
     timestamp: pino.stdTimeFunctions.isoTime,
     // The SDK puts errors here; as plain objects they would say nothing.
     serializers: { error: describeError },
