@@ -35,8 +35,10 @@ export async function runJob(connection: EngineConnection, job: Job): Promise<Jo
     return await attend(connection, { job, id, deadline });
   } catch (error) {
     job.signal?.throwIfAborted();
-    if (error instanceof EngineError) return { outcome: 'failed', kind: error.kind, message: error.message };
-    throw error;
+    if (!(error instanceof EngineError)) throw error;
+    // An engine that does not answer is away for the caller; the job's own deadline is told apart from it.
+    const kind = error.kind === 'deadline' ? 'unreachable' : error.kind;
+    return { outcome: 'failed', kind, message: error.message };
   }
 }
 

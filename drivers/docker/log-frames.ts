@@ -1,5 +1,7 @@
 /** A frame's header: the stream's number, three zeros, the length of what follows. */
 const HEADER_BYTES = 8;
+/** The engine's frames have 64 kB at most; more is not a log. */
+const MAX_FRAME_BYTES = 1024 * 1024;
 /** Longest line that is kept; what is beyond it is cut off. Characters. */
 const MAX_LINE_LENGTH = 16 * 1024;
 
@@ -19,7 +21,9 @@ export class LogFrames {
   add(chunk: Buffer): void {
     this.#bytes = Buffer.concat([this.#bytes, chunk]);
     while (this.#bytes.length >= HEADER_BYTES) {
-      const end = HEADER_BYTES + this.#bytes.readUInt32BE(4);
+      const length = this.#bytes.readUInt32BE(4);
+      if (length > MAX_FRAME_BYTES) throw new Error(`expected a frame of a log, got one of ${length} bytes`);
+      const end = HEADER_BYTES + length;
       if (this.#bytes.length < end) return;
       this.#addText(this.#bytes.readUInt8(0), this.#bytes.toString('utf8', HEADER_BYTES, end));
       this.#bytes = this.#bytes.subarray(end);

@@ -48,8 +48,9 @@ export async function pullImage(connection: EngineConnection, pull: ImagePull): 
     return failed('corrupt', `${pull.reference} is not there after its pull`);
   } catch (error) {
     pull.signal?.throwIfAborted();
-    if (error instanceof EngineError) return failed(kindOfError(error), error.message);
-    throw error;
+    if (!(error instanceof EngineError)) throw error;
+    const isLate = performance.now() >= deadline;
+    return failed(error.kind === 'deadline' && !isLate ? 'unreachable' : kindOfError(error), error.message);
   }
 }
 

@@ -53,7 +53,14 @@ export class Levels {
     this.#clearTimer();
     if (this.#signal.aborted) return;
     this.#hasTold = true;
-    this.#tell([...this.#entries.values()]);
+    try {
+      this.#tell([...this.#entries.values()].sort(byKey));
+    } catch (error) {
+      // A bug of the listener is not the endpoint's fault: it goes past the watch, to the process's border.
+      setImmediate(() => {
+        throw error;
+      });
+    }
     this.#toldAt = performance.now();
   }
 
@@ -62,6 +69,8 @@ export class Levels {
     this.#timer = null;
   }
 }
+
+const byKey = (a: BusEntry, b: BusEntry): number => (a.key < b.key ? -1 : 1);
 
 /** After a wipe the same revision may carry another value. */
 function sameOr(before: BusEntry | undefined, entry: BusEntry): BusEntry {

@@ -60,7 +60,8 @@ type Follow = WatchOptions & { readonly listing: Listing; readonly levels: Level
 type WatchStream = IDuplexStream<IWatchRequest, IWatchResponse>;
 
 /** Applies events until it is time to read again (resolves) or something is wrong (rejects). */
-async function follow(endpoint: Endpoint, { prefix, signal, listing, levels, onCreated }: Follow): Promise<void> {
+async function follow(endpoint: Endpoint, options: Follow): Promise<void> {
+  const { endpoints, prefix, signal, listing, levels, onCreated } = options;
   const stream = await endpoint.client.watchClient.watch();
   await new Promise<void>((resolve, reject) => {
     const fail = (why: string): void => end(() => reject(new Error(why)));
@@ -68,14 +69,20 @@ async function follow(endpoint: Endpoint, { prefix, signal, listing, levels, onC
     // Earlier by up to a fifth, so that a fleet's agents do not list in step.
     const reread = setTimeout(() => end(resolve), REREAD_MS * (1 - Math.random() / 5));
     const onAbort = (): void => end(resolve);
+    const stay = endpoints.onLeave(endpoint, () => fail('another call to the endpoint failed'));
+    let hasEnded = false;
     const end = (settle: () => void): void => {
+      hasEnded = true;
       clearTimeout(created);
       clearTimeout(reread);
+      stay();
       signal.removeEventListener('abort', onAbort);
       settle();
       cancel(stream);
     };
     stream.on('data', (response) => {
+      // What comes late is older than the next list.
+      if (hasEnded) return;
       const problem = problemOf(response, listing);
       if (problem !== null) {
         fail(problem);

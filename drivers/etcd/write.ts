@@ -8,7 +8,7 @@ export type Change = Parameters<Bus['write']>[0];
 /** What etcd takes in one transaction (its `--max-txn-ops`). */
 const MAX_OPERATIONS = 128;
 
-/** Texts of grpc-js that say that the request never left this process: no connection, or none yet at the deadline. */
+/** Texts of grpc-js and etcd3 that say that the request never left this process. */
 const NEVER_SENT = [
   'No connection established',
   'Waiting for LB pick',

@@ -207,6 +207,20 @@ describe('a job that runs to completion', () => {
     expect(await workFile('away-runs')).toBe('x\n');
   });
 
+  test('a frozen engine ends the attempt as one that is away', async () => {
+    const job = newJob('while [ ! -e /work/thawed ]; do sleep 0.05; done; exit 8');
+    const running = engine.runJob(job);
+    await eventually(() => isRunning(job.name));
+
+    started.stop();
+    expect(await running).toMatchObject({ outcome: 'failed', kind: 'unreachable' });
+
+    started.cont();
+    const again = engine.runJob(job);
+    await engine.runJob(newJob('touch /work/thawed'));
+    expect(await again).toMatchObject({ outcome: 'exited', exitCode: 8 });
+  });
+
   test('a frozen engine lets no call hang', async () => {
     started.stop();
     const began = performance.now();

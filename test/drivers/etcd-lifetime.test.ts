@@ -55,6 +55,37 @@ describe('kept keys', () => {
   });
 });
 
+describe('connections', () => {
+  test('a connection that died silently is replaced within one read', async () => {
+    await using etcd = await startEtcd();
+    await using proxy = await startProxy(etcd.endpoints[0] ?? '');
+    const bus = openBus([proxy.url]);
+    await put(bus, KEY, 'x');
+
+    proxy.strand();
+    const began = performance.now();
+
+    expect((await bus.read(KEY))?.value).toBe('x');
+    expect(performance.now() - began).toBeLessThan(6_000);
+  });
+
+  test('an idle connection is silent: etcd hangs up on pings without a call', async () => {
+    await using etcd = await startEtcd();
+    await using proxy = await startProxy(etcd.endpoints[0] ?? '');
+    const bus = openBus([proxy.url]);
+    await put(bus, KEY, 'x');
+    const quietFrom = performance.now() + 1_000;
+    await eventually(() => performance.now() > quietFrom);
+    const received = proxy.received();
+
+    // Longer than the time between two pings.
+    const until = performance.now() + 7_000;
+    await eventually(() => performance.now() > until);
+
+    expect(proxy.received()).toBe(received);
+  });
+});
+
 test('with certificates on both sides the bus works, and without the client’s own it does not', async () => {
   await using etcd = await startEtcd({ isSecure: true });
   const bus = openBus(etcd.endpoints, etcd.tls);

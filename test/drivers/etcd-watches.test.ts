@@ -26,6 +26,22 @@ describe('watches', () => {
     }
   });
 
+  test('a frozen endpoint that another call has given up is left by the watch at once', async () => {
+    await using etcd = await startEtcd();
+    await using first = await startProxy(etcd.endpoints[0] ?? '');
+    await using second = await startProxy(etcd.endpoints[0] ?? '');
+    const bus = openBus([first.url, second.url]);
+    const seen = watch(bus, PREFIX);
+    await eventually(() => seen.length > 0);
+
+    (first.received() > 0 ? first : second).freeze();
+    await bus.read(KEY);
+    await put(openBus(etcd.endpoints), KEY, 'seen');
+
+    // Less than the keepalive of the watch's own connection takes.
+    await eventually(() => expect(lastValues(seen)).toEqual(['seen']), { withinMs: 2_000 });
+  });
+
   test('one of three members that is down is not missed', async () => {
     await using etcd = await startEtcd({ members: 3 });
     await etcd.members[2]?.kill();

@@ -4,12 +4,15 @@ import { portOf } from './free-ports.ts';
 /** A plain TCP proxy in front of a part, for faults of the network. */
 export type FaultProxy = AsyncDisposable & {
   readonly url: string;
-  readonly connections: () => number;
+  /** Sent by clients so far; bytes. */
+  readonly received: () => number;
   /** What comes next from a client: passes · passes, and its answer and connection are lost · is lost with its connection. */
   cutNext: (when: 'afterRequest' | 'beforeRequest') => void;
   /** Nothing passes in either direction, and nothing says so. */
   freeze: () => void;
   thaw: () => void;
+  /** The connections there are pass nothing any more; new ones work. */
+  strand: () => void;
   /** Every connection breaks; new ones are taken. */
   reset: () => void;
   readonly close: () => Promise<void>;
@@ -22,6 +25,7 @@ export async function startProxy(target: string): Promise<FaultProxy> {
   const pairs = new Set<Pair>();
   let cut: 'afterRequest' | 'beforeRequest' | null = null;
   let isFrozen = false;
+  let received = 0;
 
   const breakPair = (pair: Pair): void => {
     pairs.delete(pair);
@@ -30,6 +34,7 @@ export async function startProxy(target: string): Promise<FaultProxy> {
   };
   const fromClient = (pair: Pair, bytes: Buffer): void => {
     const due = cut;
+    received += bytes.length;
     cut = null;
     if (due === 'beforeRequest') {
       breakPair(pair);
@@ -66,7 +71,7 @@ export async function startProxy(target: string): Promise<FaultProxy> {
   };
   return {
     url: `http://127.0.0.1:${portOf(server)}`,
-    connections: () => pairs.size,
+    received: () => received,
     cutNext: (when) => (cut = when),
     freeze: () => {
       isFrozen = true;
@@ -76,6 +81,7 @@ export async function startProxy(target: string): Promise<FaultProxy> {
       isFrozen = false;
       each((socket) => socket.resume());
     },
+    strand: () => each((socket) => socket.pause()),
     reset,
     close,
     [Symbol.asyncDispose]: close,
