@@ -1,4 +1,4 @@
-import { busKeys } from '../../model/bus.ts';
+import { busKeys, type Report } from '../../model/bus.ts';
 import type { AgentPorts } from '../ports.ts';
 import { encodeBusValue } from '../../drivers/bus-values.ts';
 import { Bell } from './bell.ts';
@@ -6,7 +6,7 @@ import { BusView } from './bus-view.ts';
 import type { AgentContext, AgentIdentity } from './context.ts';
 import { takeOrders } from './intake.ts';
 import { Ledger } from './ledger.ts';
-import { reportOf } from './report.ts';
+import { reportOf, type Reporter } from './report.ts';
 import { Sender } from './sender.ts';
 import { currentWork, highestOrder, phaseOf, type AgentState } from './state.ts';
 import { doWork, type Interrupt } from './work.ts';
@@ -36,7 +36,7 @@ export async function runAgent(identity: AgentIdentity, ports: AgentPorts, signa
     orders.ring();
     work.ring();
   };
-  const latest = (): ReturnType<typeof reportOf> => reportOf(context.ledger.state, { agent: identity.version, bootId });
+  const latest = latestReport(() => context.ledger.state, { agent: identity.version, bootId });
   const context: AgentContext = {
     identity,
     ports,
@@ -66,6 +66,16 @@ function keepAlive({ identity, ports, ledger, bootId }: AgentContext, signal: Ab
   };
   const key = busKeys(identity.fleet).alive(identity.host);
   ports.bus.keepAlive({ key, value, ttlMs: ALIVE_TTL_MS, signal });
+}
+
+/** Asked for at every turn of three loops, and made once a change. */
+function latestReport(stateNow: () => AgentState, reporter: Reporter): () => Report | null {
+  let made: { readonly state: AgentState; readonly report: Report | null } | null = null;
+  return () => {
+    const state = stateNow();
+    if (made?.state !== state) made = { state, report: reportOf(state, reporter) };
+    return made.report;
+  };
 }
 
 const isOnWayBack = (state: AgentState): boolean => currentWork(state)?.reverting != null;

@@ -9,6 +9,7 @@ import {
   installedRelease,
   isUndoable,
   nextStep,
+  nextToRevert,
   phaseOf,
   workInEffect,
   workPhase,
@@ -83,12 +84,16 @@ export type Next =
   | { readonly next: 'undo'; readonly index: number }
   | { readonly next: 'settle'; readonly index: number }
   | { readonly next: 'finish'; readonly phase: 'reverted' | 'stuck'; readonly error: ReportError | null }
+  /** The upgrade worked here before that as well: its revert goes on with that work. */
+  | { readonly next: 'revertNext'; readonly journal: string }
   | { readonly next: 'handOff' };
 
 /** What is next for the current work. Pure: journals, bus and time in, one action out. */
 export function decideNext(state: AgentState, view: View): Next {
   const work = currentWork(state);
   if (work === null || state.corrupt !== null) return { next: 'rest' };
+  const earlier = nextToRevert(state);
+  if (earlier !== null) return { next: 'revertNext', journal: earlier.journal };
   if (work.finished !== null) return mayHandOff(work, view) ? { next: 'handOff' } : { next: 'rest' };
   if (work.reverting !== null) return wayBack(work, work.reverting.error);
   const deadline = deadlineOf(work);
@@ -109,11 +114,19 @@ function judgeInstall(state: AgentState, order: Order): Verdict {
     if (same) return { verdict: 'adopt', journal: work.journal };
     if (isAtWork(workPhase(work))) return refuseBusy(state);
   }
+  if (work?.finished?.phase === 'stuck') {
+    // What is left of it is undone by its own journal only.
+    if (work.order.release.digest === order.release.digest) return { verdict: 'adopt', journal: work.journal };
+    return refuse(
+      `the host is stuck in ${releaseLabel(work.order.release)} of upgrade ${work.order.upgrade}; revert that first`,
+    );
+  }
   return { verdict: 'accept', already: installedRelease(state)?.digest === order.release.digest };
 }
 
 function judgeRevert(state: AgentState, order: Order): Verdict {
-  const work = state.works.findLast((one) => one.upgrades.includes(order.upgrade));
+  const works = state.works.filter((one) => one.upgrades.includes(order.upgrade));
+  const work = works.findLast(({ finished }) => finished?.phase !== 'reverted') ?? works.at(-1);
   const current = currentWork(state);
   if (current !== null && isAtWork(workPhase(current)) && current !== work) return refuseBusy(state);
   const top = workInEffect(state);
@@ -182,9 +195,13 @@ const mayHandOff = (work: Work, view: View): boolean =>
 
 const nameOf = (order: Pick<Order, 'epoch' | 'sequence'>): string => `epoch ${order.epoch} sequence ${order.sequence}`;
 
-/** The order was refused because of work that is over now. */
-const isFreeAgain = (state: AgentState, order: Order): boolean =>
-  state.answered?.busy === true && isSameOrder(state.answered.order, order) && !isAtWork(phaseOf(state));
+/** The order was refused because of work that is over now, and nothing was done for it since. */
+function isFreeAgain(state: AgentState, order: Order): boolean {
+  const answered = state.answered;
+  if (answered?.busy !== true || !isSameOrder(answered.order, order) || isAtWork(phaseOf(state))) return false;
+  const work = currentWork(state);
+  return work === null || compareOrders(answered.order, work.order) > 0;
+}
 
 function refuseBusy(state: AgentState): Verdict {
   const work = currentWork(state);

@@ -5,6 +5,7 @@ import type { Health, Step } from '../../model/release.ts';
 import type { StepPlace } from '../ports.ts';
 import type { AgentContext } from './context.ts';
 import { MAX_STEP_ATTEMPTS } from './decide.ts';
+import { withLimit } from './limit.ts';
 import type { StepState, Work } from './state.ts';
 
 /** Pause between two looks at the probes; ms. */
@@ -152,18 +153,11 @@ const pauseMs = (health: Health, heldMs: number): number =>
   Math.max(1, Math.min(PROBE_PERIOD_MS, health.minHealthyTimeMs - heldMs));
 
 async function look(context: AgentContext, health: Health, signal: AbortSignal): Promise<string | null> {
-  const limit = new AbortController();
-  const over = new AbortController();
-  const stop = (): void => limit.abort();
-  signal.addEventListener('abort', stop);
-  void context.ports.clock.sleep(PROBE_LOOK_MS, over.signal).then(stop);
-  try {
-    const problems = await Promise.all(health.probes.map((probe) => context.ports.probes.check(probe, limit.signal)));
-    return problems.find((problem) => problem !== null) ?? null;
-  } finally {
-    over.abort();
-    signal.removeEventListener('abort', stop);
-  }
+  const { clock, probes } = context.ports;
+  const problems = await withLimit({ clock, ms: PROBE_LOOK_MS, signal }, (limited) =>
+    Promise.all(health.probes.map((probe) => probes.check(probe, limited))),
+  );
+  return problems.find((problem) => problem !== null) ?? null;
 }
 
 export function stepRun(

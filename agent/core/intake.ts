@@ -6,6 +6,7 @@ import { parseOrder } from '../../drivers/bus-values.ts';
 import type { Bell } from './bell.ts';
 import type { AgentContext } from './context.ts';
 import { judgeOrder, type Verdict } from './decide.ts';
+import { withLimit } from './limit.ts';
 import type { Answered } from './records.ts';
 import { staleReport, unreadableReport } from './report.ts';
 import { installedRelease } from './state.ts';
@@ -107,10 +108,12 @@ async function look(context: AgentContext, order: Order, release: Release): Prom
   const index = release.host.steps.findIndex((step) => step.id === order.step);
   const step = release.host.steps[index];
   if (step === undefined) return { refused: `the release has no step ${order.step ?? 'null'} to probe` };
-  const signal = AbortSignal.timeout(PROBE_DEADLINE_MS);
-  const place = { release: order.release, upgrade: order.upgrade, journal: 'probe', index, before: null, signal };
+  const { release: ref, upgrade } = order;
+  const place = { release: ref, upgrade, journal: 'probe', index, before: null };
   try {
-    return { probe: await context.ports.steps.probe(step, place) };
+    return await withLimit({ clock: context.ports.clock, ms: PROBE_DEADLINE_MS }, async (signal) => ({
+      probe: await context.ports.steps.probe(step, { ...place, signal }),
+    }));
   } catch (error) {
     return { probe: { ok: false, evidence: `the probe itself failed: ${messageOf(error)}` } };
   }

@@ -62,8 +62,8 @@ export class Ledger {
   }
 
   /** Folds a record that need not outlive the process. */
-  note(body: JournalBody): void {
-    this.#fold(this.#current().journal, this.#clock.now(), body);
+  note(body: JournalBody, journal = this.#current().journal): void {
+    this.#fold(journal, this.#clock.now(), body);
   }
 
   /** An answer that the disk does not take is given all the same: it promises that nothing was done. */

@@ -8,6 +8,7 @@ import {
   isUndoable,
   latestAnswer,
   nextStep,
+  nextToRevert,
   phaseOf,
   workPhase,
   type AgentState,
@@ -63,7 +64,7 @@ function workReport(state: AgentState, reporter: Reporter, work: Work): Report {
     error: error === null ? null : { ...error, message: error.message.slice(0, MAX_MESSAGE) },
     measured: Object.fromEntries(Object.entries(work.finished?.measured ?? {}).slice(0, MAX_MEASURED)),
     startedAt: work.startedAt,
-    finishedAt: work.finished?.at ?? null,
+    finishedAt: nextToRevert(state) === null ? (work.finished?.at ?? null) : null,
     changedAt: work.changedAt,
   };
 }

@@ -11,8 +11,9 @@ const RETRY_MS = 100;
 const MAX_RETRY_MS = 2_000;
 /** How long a refusal of an order that does not count stays to be read, before the report that counts returns; ms. */
 const ASIDE_MS = 3_000;
-/** How long the bus may show another report than ours before it is written again: our own write may be on its way; ms. */
+/** How long the bus may show another report than ours, or none, before it is written again: ours may be on its way; ms. */
 const ECHO_MS = 1_000;
+const GONE_MS = 100;
 
 /**
  * Sends the latest report, and only the latest: reports are levels, so what was overtaken is never sent.
@@ -31,7 +32,9 @@ export class Sender {
   #behindAside: string | null = null;
   #sent: string | null = null;
   #seen: string | null = null;
+  #isComparing = false;
   #sentAt = 0;
+  #encoded: { readonly report: Report; readonly text: string } | null = null;
   #waiters: (() => void)[] = [];
 
   constructor({ bus, clock, key, latest }: { bus: Bus; clock: Clock; key: string; latest: () => Report | null }) {
@@ -43,7 +46,7 @@ export class Sender {
 
   changed(): void {
     const report = this.#latest();
-    if (report !== null && isUrgent(report)) this.#hurry.abort();
+    if (report !== null && isUrgent(report)) this.#hurry.abort('hurry');
     this.#bell.ring();
   }
 
@@ -53,13 +56,13 @@ export class Sender {
     this.#bell.ring();
   }
 
-  /** What the bus holds now: written again when that is not ours, as after a wipe. */
+  /**
+   * What the bus holds now: written again when that stays another than ours, as after a wipe, or when an earlier write
+   * whose answer was lost came in late, over a newer one.
+   */
   seen(value: string | null): void {
     this.#seen = value;
-    if (this.#sent === null || value === this.#sent) return;
-    const ageMs = this.#clock.now() - this.#sentAt;
-    if (value === null || ageMs >= ECHO_MS) this.#sendAgain();
-    else void this.#clock.sleep(ECHO_MS - Math.max(0, ageMs)).then(() => this.seen(this.#seen));
+    if (value !== this.#sent) this.#compareLater();
   }
 
   /** Resolves when nothing is left to say. */
@@ -81,9 +84,15 @@ export class Sender {
     }
   }
 
-  #sendAgain(): void {
-    this.#sent = null;
-    this.#bell.ring();
+  #compareLater(): void {
+    if (this.#isComparing) return;
+    this.#isComparing = true;
+    void this.#clock.sleep(this.#seen === null ? GONE_MS : ECHO_MS).then(() => {
+      this.#isComparing = false;
+      if (this.#sent === null || this.#seen === this.#sent) return;
+      this.#sent = null;
+      this.#bell.ring();
+    });
   }
 
   async #rest(): Promise<void> {
@@ -102,11 +111,12 @@ export class Sender {
 
   async #send(report: Report): Promise<boolean> {
     const aside = this.#aside;
-    const value = encodeBusValue(report);
+    const value = this.#encode(report);
     const written = await this.#bus.write({ conditions: [], puts: [{ key: this.#key, value }] });
     if (written.outcome !== 'ok') return false;
     this.#sent = value;
     this.#sentAt = this.#clock.now();
+    if (this.#seen !== value) this.#compareLater();
     if (aside === report) this.#keepAside();
     return true;
   }
@@ -114,18 +124,24 @@ export class Sender {
   #keepAside(): void {
     const behind = this.#latest();
     this.#aside = null;
-    this.#behindAside = behind === null ? null : encodeBusValue(behind);
+    this.#behindAside = behind === null ? null : this.#encode(behind);
     this.#asideUntil = this.#clock.now() + ASIDE_MS;
     void this.#clock.sleep(ASIDE_MS).then(() => {
       this.#bell.ring();
     });
   }
 
+  /** The same report is the same text; reports are made once a change. */
+  #encode(report: Report): string {
+    if (this.#encoded?.report !== report) this.#encoded = { report, text: encodeBusValue(report) };
+    return this.#encoded.text;
+  }
+
   #unsent(): Report | null {
     if (this.#aside !== null) return this.#aside;
     const report = this.#latest();
     if (report === null) return null;
-    const value = encodeBusValue(report);
+    const value = this.#encode(report);
     const isBehindAside = value === this.#behindAside && this.#clock.now() < this.#asideUntil && this.#sent !== null;
     return value === this.#sent || isBehindAside ? null : report;
   }

@@ -59,7 +59,7 @@ export type Finished = {
 
 export const emptyState: AgentState = { works: [], answered: null, corrupt: null };
 
-/** The work that the newest accepted order is about. */
+/** The work that the newest accepted order is about; of several, the one that came to it last, which is the oldest. */
 export function currentWork(state: AgentState): Work | null {
   return state.works.reduce<Work | null>(
     (newest, work) => (newest === null || compareOrders(work.order, newest.order) > 0 ? work : newest),
@@ -93,8 +93,20 @@ export function installedRelease(state: AgentState): InstalledRelease | null {
   return { name, version, digest };
 }
 
+/**
+ * An upgrade may have worked on the host more than once: it was ordered again, and found something to repair. A revert
+ * undoes all of it, newest first; this is what comes next.
+ */
+export function nextToRevert(state: AgentState): Work | null {
+  const work = currentWork(state);
+  if (work?.finished?.phase !== 'reverted' || work.order.action !== 'revert') return null;
+  const top = workInEffect(state);
+  return top?.upgrades.includes(work.order.upgrade) === true ? top : null;
+}
+
 export function phaseOf(state: AgentState): AgentPhase {
   if (state.corrupt !== null) return 'stuck';
+  if (nextToRevert(state) !== null) return 'reverting';
   const work = currentWork(state);
   const phase = work === null ? 'idle' : workPhase(work);
   if (work !== null && work.finished === null) return phase;
@@ -210,13 +222,27 @@ function foldStep(step: StepState, body: StepBody): StepState {
   }
 }
 
-/** A newer install order changes only whom the reports are for; a revert or stand-down begins the way back, once more if it stuck. */
+/**
+ * A newer install order changes only whom the reports are for, and takes up again what got stuck; a revert or stand-down
+ * begins the way back, once more if it stuck.
+ */
 function adopt(work: Work, order: Order): Work {
-  const upgrades = [...new Set([...work.upgrades, order.upgrade])];
-  if (order.action === 'install') return { ...work, order, upgrades };
+  const adopted = { ...work, order, upgrades: [...new Set([...work.upgrades, order.upgrade])] };
+  if (order.action === 'install') return work.finished?.phase === 'stuck' ? forwardAgain(adopted) : adopted;
   const steps = new Map([...work.steps].map(([index, step]) => [index, { ...step, undoFailures: 0 }]));
   const error = work.reverting?.error ?? null;
-  return { ...work, order, upgrades, steps, startedAt: work.changedAt, reverting: { error }, finished: null };
+  return { ...adopted, steps, startedAt: work.changedAt, reverting: { error }, finished: null };
+}
+
+/** What was undone is begun from nothing; of the rest, `check` says what is there, and the undo stays the first one's. */
+function forwardAgain(work: Work): Work {
+  const left = [...work.steps].filter(([, step]) => step.state === 'started' || step.state === 'finished');
+  const steps = left.map(
+    ([index, step]) => [index, { ...step, state: 'started', attempt: 0, undoFailures: 0, undoError: null }] as const,
+  );
+  const at = work.changedAt;
+  const begunAt = work.order.start === 'now' ? at : null;
+  return { ...work, steps: new Map(steps), begunAt, startedAt: at, already: false, reverting: null, finished: null };
 }
 
 function finishedOf(at: number, body: Extract<JournalBody, { type: 'finished' }>): Finished {

@@ -3,10 +3,14 @@ import type { Step } from '../../model/release.ts';
 import type { AgentContext } from './context.ts';
 import { reboot, stepRun, type StepRun } from './install.ts';
 import { appendOrNote } from './record-anyway.ts';
+import type { JournalBody } from './records.ts';
 import type { StepState, Work } from './state.ts';
 
 /** Pause after an undo that failed, before it is tried again; ms. */
 const UNDO_RETRY_MS = 500;
+
+/** Pause before the record of the end is written again; ms. */
+const RECORD_RETRY_MS = 1_000;
 
 /** Undoes one step; idempotent, so a kill in the middle means that it is undone again. */
 export async function undoStep(context: AgentContext, run: StepRun): Promise<void> {
@@ -43,13 +47,30 @@ export async function finishWayBack(
   }: { work: Work; phase: 'reverted' | 'stuck'; error: ReportError | null; signal: AbortSignal },
 ): Promise<void> {
   const measured = phase === 'reverted' ? await measureBack(context, work, signal) : {};
-  appendOrNote(context, { type: 'finished', phase, error, measured });
+  await recordEnd(context, { type: 'finished', phase, error, measured });
   try {
     context.ledger.publishInstalled();
   } catch (cause) {
     context.ports.log('installed.json not written', { error: String(cause) });
   }
   context.ports.log(phase, { upgrade: work.order.upgrade, error: error?.message ?? null });
+}
+
+/**
+ * The end is said only when it is on the disk: an agent that started anew without this record would go on with the
+ * install. On a disk without any room the host stays `reverting` until there is some.
+ */
+async function recordEnd(context: AgentContext, body: JournalBody): Promise<void> {
+  for (;;) {
+    try {
+      context.ledger.append(body);
+      return;
+    } catch (error) {
+      context.ports.log('end not recorded', { error: String(error) });
+      context.ports.disk.freeReserve();
+      await context.ports.clock.sleep(RECORD_RETRY_MS);
+    }
+  }
 }
 
 type SettleReboot = StepRun & { readonly step: Extract<Step, { type: 'reboot' }>; readonly state: StepState | null };

@@ -5,6 +5,7 @@ import type { AgentContext } from './context.ts';
 import { decideNext, type Next } from './decide.ts';
 import { handOff } from './hand-off.ts';
 import { installStep, StepProblem, verifyAlready, verifyHost } from './install.ts';
+import { withLimit } from './limit.ts';
 import { appendOrNote } from './record-anyway.ts';
 import { currentWork, deadlineOf, type Work } from './state.ts';
 import { finishWayBack, settleStep, undoStep } from './way-back.ts';
@@ -61,6 +62,9 @@ async function act(context: AgentContext, { work, next, interrupt }: Action): Pr
       return limited(context, (signal) =>
         finishWayBack(context, { work, phase: next.phase, error: next.error, signal }),
       );
+    case 'revertNext':
+      appendOrNote(context, { type: 'adopted', order: work.order }, next.journal);
+      return;
     case 'handOff':
       return handOff(context, work);
     default:
@@ -75,37 +79,23 @@ async function forward(
   run: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const { clock } = context.ports;
-  const stop = new AbortController();
-  const over = new AbortController();
   const deadline = deadlineOf(currentWorkOf(context));
-  interrupt.stop = (): void => stop.abort();
-  if (deadline !== null) {
-    void clock.sleep(Math.max(0, deadline - clock.now()), over.signal).then(() => {
-      if (!over.signal.aborted) stop.abort();
-    });
-  }
-  try {
-    await run(stop.signal);
-  } catch (error) {
-    // An order to go back is in the journal already; a deadline is found by the next decision.
-    if (stop.signal.aborted) return;
-    goBack(context, errorOf(error));
-  } finally {
-    interrupt.stop = null;
-    over.abort();
-  }
+  const ms = deadline === null ? null : Math.max(0, deadline - clock.now());
+  await withLimit({ clock, ms }, async (signal, stop) => {
+    interrupt.stop = stop;
+    try {
+      await run(signal);
+    } catch (error) {
+      // An order to go back is in the journal already; a deadline is found by the next decision.
+      if (!signal.aborted) goBack(context, errorOf(error));
+    } finally {
+      interrupt.stop = null;
+    }
+  });
 }
 
-async function limited(context: AgentContext, run: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const stop = new AbortController();
-  const over = new AbortController();
-  void context.ports.clock.sleep(UNDO_DEADLINE_MS, over.signal).then(() => stop.abort());
-  try {
-    await run(stop.signal);
-  } finally {
-    over.abort();
-  }
-}
+const limited = (context: AgentContext, run: (signal: AbortSignal) => Promise<void>): Promise<void> =>
+  withLimit({ clock: context.ports.clock, ms: UNDO_DEADLINE_MS }, run);
 
 /** The way back begins, whether or not the disk takes the record: what was begun has to be undone. */
 function goBack(context: AgentContext, error: ReportError): void {

@@ -1,0 +1,215 @@
+import {
+  parseDigest,
+  parseFleetId,
+  parseHostId,
+  parseStepId,
+  parseUpgradeId,
+  type HostId,
+} from '../../../model/ids.ts';
+import type { Report } from '../../../model/bus.ts';
+import { busKeys } from '../../../model/bus.ts';
+import type { Release, ReleaseRef, Step } from '../../../model/release.ts';
+import { SimHost, type HostFaults } from './sim-host.ts';
+import { SimWorker, type Fence, type Mission } from './sim-worker.ts';
+import { Store } from './store.ts';
+import { World } from './world.ts';
+
+/** How long faults are made, and how long everything has to have settled after the last; virtual ms. */
+const FAULTY_MS = 8_000;
+const HEALED_MS = 240_000;
+
+const fleet = parseFleetId('sim');
+const upgrade = parseUpgradeId('up');
+const digest = parseDigest(`sha256:${'2'.repeat(64)}`);
+const ref: ReleaseRef = { name: 'sim', version: '2', repository: 'registry/sim', digest, contents: digest };
+
+/** `broken`: a disk that loses what was appended, to see that the simulation sees it. */
+/** `traced`: keeps what happened, for people. */
+export type ScheduleOptions = { readonly broken?: boolean; readonly traced?: boolean };
+
+export type ScheduleEnd = {
+  readonly seed: number;
+  readonly violation: string | null;
+  readonly trace: readonly string[];
+};
+
+/** One whole life of a fleet, out of one seed: an upgrade under faults, and what it must have come to once they stop. */
+export async function runSchedule(seed: number, options: ScheduleOptions = {}): Promise<ScheduleEnd> {
+  const world = new World(seed, options.traced === true);
+  const store = new Store(world);
+  const release = makeRelease(world);
+  const mission = makeMission(world);
+  const fence: Fence = { epoch: 0 };
+  const hosts = mission.hosts.map(
+    (id) =>
+      new SimHost({
+        world,
+        store,
+        id,
+        fleet,
+        faults: makeFaults(world, release, options),
+        release: (wanted) => (wanted === digest ? release : null),
+      }),
+  );
+  const undoFails = new Set(hosts.filter((host) => host.canGetStuck).map(({ id }) => id));
+  watchWork(world, hosts);
+  for (const host of hosts) world.after(world.random.between(0, 300), () => host.start());
+
+  const workers: SimWorker[] = [];
+  const startWorker = (): void => {
+    const worker = new SimWorker({ world, store, mission, fence });
+    workers.push(worker);
+    worker.run().catch((error: unknown) => world.violate(`the worker failed: ${String(error)}`));
+  };
+  startWorker();
+  planTrouble(world, { store, hosts, workers, startWorker });
+
+  await world.run(() => false, FAULTY_MS);
+  world.isFaulty = false;
+  world.note(() => 'faults are over');
+  for (const worker of workers) worker.isSuspended = false;
+  // Whoever comes last brings it to its end.
+  if (workers.at(-1)?.isOver !== true) startWorker();
+  const last = workers.at(-1);
+  await world.run(() => last?.isOver === true, HEALED_MS);
+  if (last?.isOver !== true) world.violate(`the upgrade did not come to an end: ${describe(hosts)}`);
+  for (const { id } of hosts)
+    world.note(() => `report of ${id}: ${store.get(busKeys(fleet).report(id))?.value ?? 'none'}`);
+  // Reports on their way arrive.
+  await world.run(() => false, 12_000);
+  if (world.violation === null) judge(world, { store, hosts, undoFails, mission });
+  return { seed, violation: world.violation, trace: world.trace };
+}
+
+function makeRelease(world: World): Release {
+  const { random } = world;
+  const steps = Array.from({ length: random.between(1, 4) }, (_, index): Step => {
+    const id = parseStepId(`s${index}`);
+    if (index > 0 && random.chance(0.15)) return { id, type: 'reboot', timeoutMs: 5_000 };
+    return { id, type: 'run', check: [], command: [], undo: [], probe: null, timeoutMs: 5_000 };
+  });
+  const probes = random.chance(0.5) ? [{ type: 'unit', unit: 'x' } as const] : [];
+  const health = { probes, minHealthyTimeMs: 300, deadlineMs: 2_000 };
+  const host = { deadlineMs: 60_000, diskFreeBytes: 0, steps, health };
+  return { schema: 1, name: 'sim', version: '2', upgradesFrom: [], fleets: [], host, contents: [] };
+}
+
+function makeMission({ random }: World): Mission {
+  const hosts = Array.from({ length: random.between(2, 5) }, (_, index) => parseHostId(`h${index}`));
+  return {
+    fleet,
+    upgrade,
+    release: ref,
+    hosts,
+    strategy: random.chance(0.5) ? 'serial' : 'daisy-chain',
+    onFailure: random.chance(0.5) ? 'stop' : 'skip',
+    rollsBack: random.chance(0.25),
+  };
+}
+
+function makeFaults({ random }: World, release: Release, { broken = false }: ScheduleOptions): HostFaults {
+  const isFailing = random.chance(0.15);
+  return {
+    kills: random.between(0, 5),
+    killShare: random.chance(0.5) ? 0.03 : 0.1,
+    failing: isFailing
+      ? { index: random.between(0, release.host.steps.length - 1), afterEffect: random.chance(0.5) }
+      : null,
+    isUnhealthy: random.chance(0.05),
+    undoFails: random.chance(0.05),
+    fullShare: random.chance(0.1) ? 0.1 : 0,
+    forgetsUnsynced: broken,
+  };
+}
+
+function watchWork(world: World, hosts: readonly SimHost[]): void {
+  for (const host of hosts) {
+    host.onWork = (isAtWork) => {
+      const atWork = hosts.filter((one) => one.isAtWork).map(({ id }) => id);
+      if (isAtWork && atWork.length > 1) world.violate(`${atWork.join(' and ')} are at work at the same time`);
+    };
+  }
+}
+
+type Trouble = {
+  readonly store: Store;
+  readonly hosts: readonly SimHost[];
+  readonly workers: readonly SimWorker[];
+  readonly startWorker: () => void;
+};
+
+/** A worker is suspended and another takes over; it wakes and finds itself fenced; orders of its time come back; the bus is wiped. */
+function planTrouble(world: World, { store, hosts, workers, startWorker }: Trouble): void {
+  const { random } = world;
+  if (random.chance(0.5)) {
+    world.after(random.between(200, 5_000), () => {
+      const old = workers.at(-1);
+      if (old === undefined || old.isOver) return;
+      old.isSuspended = true;
+      startWorker();
+      world.after(random.between(100, 3_000), () => {
+        old.isSuspended = false;
+      });
+      for (let count = random.between(0, 3); count > 0; count -= 1) {
+        world.after(random.between(100, 4_000), () => writeStale(world, { store, hosts, old }));
+      }
+    });
+  }
+  if (random.chance(0.15)) world.after(random.between(500, 6_000), () => store.wipe());
+}
+
+/** Only to a host that has seen the newer epoch: before that, nobody but the bus's own compare could stop it. */
+function writeStale(
+  world: World,
+  { store, hosts, old }: { store: Store; hosts: readonly SimHost[]; old: SimWorker },
+): void {
+  const order = old.staleOrder();
+  const knowing = hosts.filter(({ highest }) => highest !== null && highest.epoch > order.epoch);
+  const host = knowing[world.random.between(0, Math.max(0, knowing.length - 1))];
+  if (host === undefined) return;
+  const key = busKeys(fleet).order(host.id);
+  const entry = store.get(key);
+  world.note(() => `stale order ${order.epoch}.${order.sequence} for ${host.id}`);
+  store.apply({ conditions: [], puts: [{ key, value: JSON.stringify(order) }] });
+  // The worker that counts finds its order gone and writes it again.
+  world.after(world.random.between(10, 1_000), () => {
+    const isStill = store.json<{ epoch: number }>(key)?.epoch === order.epoch;
+    if (entry !== null && isStill) store.apply({ conditions: [], puts: [{ key, value: entry.value }] });
+  });
+}
+
+type Judged = {
+  readonly store: Store;
+  readonly hosts: readonly SimHost[];
+  readonly undoFails: ReadonlySet<HostId>;
+  readonly mission: Mission;
+};
+
+/** What must hold once the faults are over and all has come to rest. */
+function judge(world: World, { store, hosts, undoFails, mission }: Judged): void {
+  for (const host of hosts) {
+    const phase = host.phase();
+    const steps =
+      host
+        .state()
+        .works.at(-1)
+        ?.host.steps.filter(({ type }) => type !== 'reboot') ?? [];
+    const applied = steps.filter(({ id }) => host.things.get(id) === ref.version).length;
+    const say = (what: string): void => world.violate(`${host.id} is ${phase}: ${what}`);
+    if (phase === 'done' && applied !== steps.length) say(`only ${applied} of ${steps.length} steps are there`);
+    // Before the upgrade, or, when the host was ordered again, before that order.
+    const isOn = host.installed() === ref.version;
+    const isUntouched = isOn ? applied === steps.length : host.things.size === 0;
+    if (['idle', 'staged', 'reverted'].includes(phase) && !isUntouched)
+      say(`${applied} of ${steps.length} steps are there`);
+    if (phase === 'stuck' && !undoFails.has(host.id)) say('though no undo fails');
+    if (!['idle', 'staged', 'done', 'reverted', 'stuck'].includes(phase)) say('which is no end');
+    if (host.installed() !== host.installedFile()) say(`installed.json says ${host.installedFile() ?? 'nothing'}`);
+    if (mission.rollsBack && isOn && phase !== 'stuck') say('after a roll back');
+    const report = store.json<Report>(busKeys(fleet).report(host.id));
+    if (report !== null && report.phase !== phase) say(`the report says ${report.phase}`);
+    if (report === null && phase !== 'idle') say('and no report tells it');
+  }
+}
+
+const describe = (hosts: readonly SimHost[]): string => hosts.map((host) => `${host.id} ${host.phase()}`).join(', ');

@@ -1,0 +1,200 @@
+import { busKeys, isSameOrder, type Baton, type Order, type Report } from '../../../model/bus.ts';
+import { isAtWork, isSettled } from '../../../model/agent-phase.ts';
+import type { FleetId, HostId, UpgradeId } from '../../../model/ids.ts';
+import type { ReleaseRef } from '../../../model/release.ts';
+import type { Store } from './store.ts';
+import type { World } from './world.ts';
+
+/** How often a worker looks at the bus; virtual ms. */
+const LOOK_MS = 200;
+
+export type Mission = {
+  readonly fleet: FleetId;
+  readonly upgrade: UpgradeId;
+  readonly release: ReleaseRef;
+  readonly hosts: readonly HostId[];
+  readonly strategy: 'serial' | 'daisy-chain';
+  readonly onFailure: 'stop' | 'skip';
+  /** Goes back with every host after it came to the end. */
+  readonly rollsBack: boolean;
+};
+
+/** What all workers have in common: the fencing number in the store, which a wipe takes with it. */
+export type Fence = { epoch: number };
+
+/**
+ * A worker as the protocol wants it: it claims an epoch, asks every host that may be at work before it orders another,
+ * and writes under a compare on its epoch. It may be suspended at any time, and wake when another has taken over.
+ */
+export class SimWorker {
+  readonly #world: World;
+  readonly #store: Store;
+  readonly #mission: Mission;
+  readonly #fence: Fence;
+  readonly #keys: ReturnType<typeof busKeys>;
+  readonly #epoch: number;
+  #sequence = 0;
+  isSuspended = false;
+  isOver = false;
+  wasFenced = false;
+
+  constructor(options: { world: World; store: Store; mission: Mission; fence: Fence }) {
+    this.#world = options.world;
+    this.#store = options.store;
+    this.#mission = options.mission;
+    this.#fence = options.fence;
+    this.#keys = busKeys(options.mission.fleet);
+    this.#fence.epoch += 1;
+    this.#epoch = this.#fence.epoch;
+  }
+
+  async run(): Promise<void> {
+    const { strategy, hosts, rollsBack } = this.#mission;
+    this.#world.note(() => `worker ${this.#epoch} starts (${strategy})`);
+    try {
+      if (strategy === 'serial') await this.#serial();
+      else await this.#chain();
+      if (rollsBack) for (const host of [...hosts].reverse()) await this.#order(host, 'revert');
+    } catch (error) {
+      if (!(error instanceof Fenced)) throw error;
+      this.wasFenced = true;
+    }
+    this.#world.note(() => `worker ${this.#epoch} is over`);
+    this.isOver = true;
+  }
+
+  /** What a worker of an epoch that is over would write, if nothing stopped it. */
+  staleOrder(): Order {
+    return this.#newOrder('install', 'now');
+  }
+
+  async #serial(): Promise<void> {
+    const { hosts, onFailure } = this.#mission;
+    await this.#quieten();
+    for (const host of hosts) {
+      if (this.#isDone(host)) continue;
+      const report = await this.#order(host, 'install');
+      if (report.phase !== 'done' && onFailure === 'stop') return;
+    }
+  }
+
+  /**
+   * Nobody may start beside a host that an earlier worker set to work, or whose order is still on its way: every host
+   * that may be open is told to stand down. What is at work then says so, and is brought to its end first.
+   */
+  async #quieten(): Promise<void> {
+    const open = this.#mission.hosts.filter((host) => this.#isOpen(host));
+    const given = new Map<HostId, Order>();
+    for (const host of open) given.set(host, await this.#put(host, this.#newOrder('stand-down', 'now')));
+    for (const [host, order] of given) {
+      const report = await this.#until(() => this.#answer(host, order, { holds: () => true, isBusyAnAnswer: true }));
+      if (isAtWork(report.phase)) await this.#order(host, 'install');
+    }
+  }
+
+  /** Every host takes the new epoch's order before the baton of that epoch is there: then the old one moves nobody. */
+  async #chain(): Promise<void> {
+    const { upgrade } = this.#mission;
+    const hosts = this.#mission.hosts.filter((host) => this.#isOpen(host) || !this.#isDone(host));
+    const order = this.#newOrder('install', 'baton');
+    const orders = new Map<HostId, Order>();
+    for (const host of hosts) orders.set(host, await this.#put(host, order));
+    const waiting: HostId[] = [];
+    for (const [host, given] of orders) {
+      const report = await this.#until(() =>
+        this.#answer(host, given, { holds: ({ phase }) => phase === 'staged' || isSettled(phase) }),
+      );
+      if (report.phase === 'staged') waiting.push(host);
+    }
+    if (waiting.length === 0) return;
+    const epoch = this.#epoch;
+    await this.#write(this.#keys.chain(upgrade), { v: 1, upgrade, epoch, hosts: waiting });
+    await this.#write(this.#keys.baton(upgrade), { v: 1, epoch, position: 0, holder: waiting[0] });
+    await this.#until(() => this.#isChainOver(waiting, orders));
+  }
+
+  #isChainOver(hosts: readonly HostId[], orders: ReadonlyMap<HostId, Order>): true | null {
+    const baton = this.#store.json<Baton>(this.#keys.baton(this.#mission.upgrade));
+    const chained = hosts.map((host) => ({ host, order: orders.get(host) }));
+    const failed = chained.find(
+      ({ host, order }) =>
+        order !== undefined &&
+        this.#answer(host, order, { holds: ({ phase }) => phase === 'reverted' || phase === 'stuck' }) !== null,
+    );
+    return (baton?.epoch === this.#epoch && baton.holder === null) || failed !== undefined ? true : null;
+  }
+
+  async #order(host: HostId, action: Order['action']): Promise<Report> {
+    const order = await this.#put(host, this.#newOrder(action, 'now'));
+    return this.#until(() => this.#answer(host, order, { holds: ({ phase }) => isSettled(phase) }));
+  }
+
+  #newOrder(action: Order['action'], start: Order['start']): Order {
+    this.#sequence += 1;
+    const { upgrade, release } = this.#mission;
+    const base = { v: 1, upgrade, hop: 0, epoch: this.#epoch, sequence: this.#sequence, release, step: null } as const;
+    return { ...base, action, start, deadlineMs: 60_000 };
+  }
+
+  async #put(host: HostId, order: Order): Promise<Order> {
+    await this.#write(this.#keys.order(host), order);
+    this.#world.note(
+      () => `worker ${this.#epoch} orders ${host} ${order.action} ${order.epoch}.${order.sequence} ${order.start}`,
+    );
+    return order;
+  }
+
+  /** The answer to this order, if it holds; a refusal is one, unless the host is only busy. */
+  #answer(
+    host: HostId,
+    order: Order,
+    { holds, isBusyAnAnswer = false }: { holds: (report: Report) => boolean; isBusyAnAnswer?: boolean },
+  ): Report | null {
+    // A wipe takes orders with it; whoever gave one gives it again.
+    if (this.#store.get(this.#keys.order(host)) === null) this.#apply(this.#keys.order(host), order);
+    const report = this.#store.json<Report>(this.#keys.report(host));
+    if (report === null || !isSameOrder(report, order)) return null;
+    if (report.refused !== null) return report.refused.startsWith('busy') && !isBusyAnAnswer ? null : report;
+    return holds(report) ? report : null;
+  }
+
+  #isDone(host: HostId): boolean {
+    const report = this.#store.json<Report>(this.#keys.report(host));
+    return report?.phase === 'done' && report.installed?.digest === this.#mission.release.digest;
+  }
+
+  /** An order is on its way, or not settled, or a wipe took what would tell. */
+  #isOpen(host: HostId): boolean {
+    const order = this.#store.json<Order>(this.#keys.order(host));
+    const report = this.#store.json<Report>(this.#keys.report(host));
+    if (order === null) return report === null ? this.#epoch > 1 : !isSettled(report.phase);
+    return report === null || !isSameOrder(order, report) || !isSettled(report.phase) || report.refused !== null;
+  }
+
+  async #write(key: string, value: unknown): Promise<void> {
+    await this.#pause();
+    if (this.#fence.epoch !== this.#epoch) throw new Fenced();
+    this.#apply(key, value);
+  }
+
+  #apply(key: string, value: unknown): void {
+    this.#store.apply({ conditions: [], puts: [{ key, value: JSON.stringify(value) }] });
+  }
+
+  async #until<Value>(look: () => Value | null): Promise<Value> {
+    for (;;) {
+      await this.#pause();
+      if (this.#fence.epoch !== this.#epoch) throw new Fenced();
+      const value = look();
+      if (value !== null) return value;
+    }
+  }
+
+  async #pause(): Promise<void> {
+    do {
+      await this.#world.delay(LOOK_MS);
+    } while (this.isSuspended);
+  }
+}
+
+class Fenced extends Error {}
