@@ -1,5 +1,6 @@
 import type { EngineInfo } from '../model/engine.ts';
 import type { Fleet } from '../model/fleet.ts';
+import { latestWord } from '../model/latest-word.ts';
 import { planWaves, type Hop, type PlannedHost } from '../model/plan.ts';
 import type { Policy } from '../model/policy.ts';
 import { isAlreadyThere, judgePreflight, type HostReading } from '../model/preflight.ts';
@@ -76,18 +77,18 @@ function hostReading(
   engine: EngineInfo | string,
   release: Release,
 ): HostReading {
-  const installed = alive?.facts.installed ?? report?.installed ?? null;
+  const word = latestWord(report, alive);
   return {
     host: host.name,
     engineProblem: typeof engine === 'string' ? engine : null,
-    facts: alive?.facts ?? null,
+    facts: alive === null || word === null ? null : { ...alive.facts, installed: word.installed, phase: word.phase },
     factsProblem: null,
     // The bus keeps what the clock said when the agent last wrote, which is no measure of it now.
     clockSkewMs: 0,
     order,
     report,
     busProblems: [],
-    jump: versionJump(release, installed),
+    jump: versionJump(release, word?.installed ?? null),
   };
 }
 

@@ -17,6 +17,14 @@ const STYLES = {
   bad: 'red',
 } as const;
 
+/** What a block needs of a terminal. */
+export interface Terminal {
+  readonly columns: number;
+  readonly rows: number;
+  readonly write: (text: string) => unknown;
+  readonly hasColors: () => boolean;
+}
+
 /** Columns and rows of a terminal that doesn't say. */
 const FALLBACK = { columns: 80, rows: 24 };
 /** Returns to the line's start and clears from there to the screen's end. */
@@ -24,7 +32,7 @@ const CLEAR_BELOW = '\r\u001b[J';
 const up = (lines: number): string => (lines === 0 ? '' : `\u001b[${lines}A`);
 
 /** One write a frame, so that nothing flickers; lines are cut at the terminal's width, so that a line is a row. */
-export function createLiveBlock(stream: NodeJS.WriteStream): LiveBlock {
+export function createLiveBlock(stream: Terminal): LiveBlock {
   let drawn = 0;
   return {
     draw: (lines) => {
@@ -53,7 +61,7 @@ export function fit(lines: readonly Line[], rows: number): readonly Line[] {
   return [...shown, { text: `  … and ${lines.length - shown.length} lines more`, tone: 'quiet' }];
 }
 
-function paint({ text, tone }: Line, stream: NodeJS.WriteStream): string {
+function paint({ text, tone }: Line, stream: Terminal): string {
   const style = STYLES[tone];
   return style === null || !stream.hasColors() ? text : styleText(style, text);
 }

@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import { mergeProgress, stepText } from '../../client/merge-progress.ts';
+import { parseHostId } from '../../model/ids.ts';
+import type { HostHeartbeat } from '../../model/upgrade.ts';
+import { BEGAN, makeHost, makeProgress, makeWaiting } from './progress.ts';
+
+const beat = (changes: Partial<HostHeartbeat> = {}): HostHeartbeat => ({
+  host: parseHostId('host-1'),
+  phase: 'installing',
+  step: 'packages 2/5',
+  attempt: 1,
+  bytes: null,
+  totalBytes: null,
+  alive: true,
+  lastSeen: BEGAN,
+  position: null,
+  ...changes,
+});
+
+describe('what is known of a running upgrade', () => {
+  it('takes the hosts of the wave at work from its child', () => {
+    const progress = makeProgress({
+      hosts: [makeHost('host-1', { state: 'staged' }), makeHost('host-2', { state: 'staged' })],
+    });
+    const ofWave = makeHost('host-1', { state: 'done', to: '2.0.0', startedAt: BEGAN, finishedAt: BEGAN + 5 });
+    const merged = mergeProgress(progress, { hosts: [ofWave], waiting: [] }, []);
+
+    expect(merged.hosts).toEqual([ofWave, progress.hosts[1]]);
+  });
+
+  it('keeps what the upgrade knew and the child doesn’t', () => {
+    const progress = makeProgress({ hosts: [makeHost('host-1', { wave: 'wave-1', to: '2.0.0' })] });
+    const ofWave = makeHost('host-1', { state: 'downloading', from: null });
+
+    expect(mergeProgress(progress, { hosts: [ofWave], waiting: [] }, []).hosts[0]).toMatchObject({
+      state: 'downloading',
+      from: '1.0.0',
+      to: '2.0.0',
+      wave: 'wave-1',
+    });
+  });
+
+  it('drops the error of an earlier try once the host is tried again', () => {
+    const progress = makeProgress({ hosts: [makeHost('host-1', { state: 'reverted', error: 'disk full' })] });
+    const ofWave = makeHost('host-1', { state: 'installing' });
+
+    expect(mergeProgress(progress, { hosts: [ofWave], waiting: [] }, []).hosts[0]).not.toHaveProperty('error');
+  });
+
+  it('leaves out hosts that the upgrade doesn’t have', () => {
+    const merged = mergeProgress(makeProgress(), { hosts: [makeHost('host-9')], waiting: [] }, [
+      beat({ host: parseHostId('host-8') }),
+    ]);
+
+    expect(merged.hosts.map((host) => host.name)).toEqual(['host-1']);
+  });
+
+  it('waits for what the upgrade and its wave wait for', () => {
+    const progress = makeProgress({ waiting: [makeWaiting({ what: 'a' })] });
+
+    expect(
+      mergeProgress(progress, { hosts: [], waiting: [makeWaiting({ what: 'b' })] }, []).waiting.map(
+        (wait) => wait.what,
+      ),
+    ).toEqual(['a', 'b']);
+  });
+
+  it('shows the step of a host at work, and of no other', () => {
+    const at = (state: 'installing' | 'done') => makeProgress({ hosts: [makeHost('host-1', { state })] });
+
+    expect(mergeProgress(at('installing'), null, [beat()]).hosts[0]?.step).toBe('packages 2/5');
+    expect(mergeProgress(at('done'), null, [beat()]).hosts[0]?.step).toBeNull();
+  });
+});
+
+describe('the step of a host', () => {
+  it.each([
+    ['installing', beat(), 'packages 2/5'],
+    ['reverting', beat({ phase: 'reverting' }), 'reverting packages 2/5'],
+    ['pulling with sizes', beat({ phase: 'pulling', step: null, bytes: 40, totalBytes: 100 }), 'pulling 40%'],
+    [
+      'pulling more than was announced',
+      beat({ phase: 'pulling', step: null, bytes: 400, totalBytes: 100 }),
+      'pulling 100%',
+    ],
+    ['pulling before sizes are known', beat({ phase: 'pulling', step: null, bytes: 0, totalBytes: 0 }), 'pulling'],
+    ['rebooting', beat({ phase: 'rebooting', step: null }), 'rebooting'],
+    ['not spoken yet', beat({ phase: null, step: null }), null],
+  ])('%s', (_, heartbeat, text) => expect(stepText(heartbeat)).toBe(text));
+});
