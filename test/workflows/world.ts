@@ -95,7 +95,7 @@ export async function bundleWorkflows(): Promise<WorkflowBundle> {
 }
 
 /** Once a process, before anything else of the SDK's worker. */
-function installRuntime(): void {
+export function installRuntime(): void {
   Runtime.install({
     logger: new DefaultLogger(LOG_LEVEL),
     telemetryOptions: { logging: { filter: { core: LOG_LEVEL, other: LOG_LEVEL } } },

@@ -1,0 +1,125 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import proto, { type temporal } from '@temporalio/proto';
+import { parseStepId } from '../../model/ids.ts';
+import { startTemporal } from '../parts/temporal.ts';
+import type { Upgrade } from './upgrade.ts';
+import { openWorld, type World } from './world.ts';
+
+export const historiesFolder = join(import.meta.dirname, '..', 'histories');
+
+/** One run of a workflow: of an upgrade, or of one of its children. */
+export type RecordedRun = { readonly workflowId: string; readonly history: History };
+type History = temporal.api.history.v1.IHistory;
+const { History } = proto.temporal.api.history.v1;
+
+/** Reads what `npm run histories` wrote. */
+export function parseRuns(text: string): readonly RecordedRun[] {
+  const runs = JSON.parse(text) as readonly { readonly workflowId: string; readonly history: object }[];
+  return runs.map(({ workflowId, history }) => ({ workflowId, history: History.fromObject(history) }));
+}
+
+/** What released workflows must go on replaying, by the name of its file. */
+export const behaviours: Readonly<Record<string, (world: World) => Promise<Upgrade>>> = {
+  'serial-success': async (world) => world.start(world.fleet(3)),
+
+  'failure-and-rollback': async (world) => {
+    const fleet = world.fleet(4);
+    fleet.host('host-3').failNext({ state: 'reverted', error: 'postinst ended with 1', step: parseStepId('packages') });
+    const upgrade = await world.start(fleet);
+    await upgrade.until(({ state }) => state === 'waiting');
+    await upgrade.command('rollback', { reason: 'bad release', by: 'ada' });
+    return upgrade;
+  },
+
+  'environment-then-skip': async (world) => {
+    const fleet = world.fleet(4);
+    fleet.failDownload('host-1', 'environment');
+    fleet.host('host-2').failNext({ state: 'reverted', error: 'registry is away', step: parseStepId('packages') });
+    fleet.host('host-2').failNext({ state: 'stuck', error: 'undo failed' });
+    fleet.probes.push({ ok: false, evidence: 'registry is away' });
+    const upgrade = await world.start(fleet);
+    await upgrade.until(({ state }) => state === 'waiting');
+    await upgrade.onHost('skipHost', 'host-2');
+    return upgrade;
+  },
+
+  'waves-paused-by-signals': async (world) => {
+    const fleet = world.fleet(5);
+    fleet.host('host-2').hold();
+    const install = { strategy: 'waves', sizes: [{ hosts: 4 }], maxUnavailable: { hosts: 2 } } as const;
+    const upgrade = await world.start(fleet, { install });
+    await fleet.until(() => fleet.begun('install').includes('host-2'));
+    await upgrade.signal('pause', { reason: 'lunch' });
+    fleet.host('host-2').letGo();
+    await upgrade.until(({ state }) => state === 'paused');
+    await upgrade.signal('resume');
+    return upgrade;
+  },
+
+  'chain-held-and-retried': async (world) => {
+    const fleet = world.fleet(4);
+    fleet.host('host-1').hold();
+    fleet.host('host-3').failNext({ state: 'unhealthy', error: 'no answer' });
+    const upgrade = await world.start(fleet, { install: { strategy: 'daisy-chain' } });
+    await fleet.until(() => fleet.begun('install').length === 1);
+    await upgrade.command('pause');
+    await fleet.until(() => fleet.log.includes('hold'));
+    fleet.host('host-1').letGo();
+    await upgrade.until(({ state }) => state === 'paused');
+    await upgrade.command('resume');
+    await upgrade.until(({ state }) => state === 'waiting');
+    await upgrade.onHost('retryHost', 'host-3');
+    return upgrade;
+  },
+
+  'approved-then-aborted': async (world) => {
+    const fleet = world.fleet(2);
+    const install = { strategy: 'waves', sizes: [{ hosts: 1 }], maxUnavailable: null } as const;
+    const upgrade = await world.start(fleet, { install, step: true });
+    await upgrade.until(({ state }) => state === 'waiting');
+    await upgrade.command('approve', { step: 'wave-1' });
+    await upgrade.until(({ state, hosts }) => state === 'waiting' && hosts[0]?.state === 'done');
+    await upgrade.command('abort');
+    return upgrade;
+  },
+};
+
+/** The upgrade's own history, and those of all its children. */
+export async function fetchRuns({ client }: World, upgrade: Upgrade): Promise<readonly RecordedRun[]> {
+  const history = await upgrade.handle.fetchHistory();
+  const children = (history.events ?? []).flatMap(
+    (event) => event.childWorkflowExecutionStartedEventAttributes?.workflowExecution?.workflowId ?? [],
+  );
+  const fetched = children.map(async (workflowId) => ({
+    workflowId,
+    history: await client.workflow.getHandle(workflowId).fetchHistory(),
+  }));
+  return [{ workflowId: upgrade.handle.workflowId, history }, ...(await Promise.all(fetched))];
+}
+
+/** `npm run histories` records every behaviour anew; done when workflows are released, never to mend a replay that fails. */
+async function main(): Promise<void> {
+  await using server = await startTemporal();
+  const world = await openWorld(server.address);
+  await mkdir(historiesFolder, { recursive: true });
+  for (const [name, act] of Object.entries(behaviours)) {
+    const upgrade = await act(world);
+    await upgrade.end();
+    const runs = (await fetchRuns(world, upgrade)).map(toJson);
+    await writeFile(join(historiesFolder, `${name}.json`), `${JSON.stringify(runs, withoutMachine)}\n`);
+  }
+  await world.close();
+}
+
+const toJson = ({ workflowId, history }: RecordedRun): object => ({
+  workflowId,
+  history: History.toObject(History.fromObject(history), { longs: String, enums: String, bytes: String }),
+});
+
+/** Nothing of the recorder's own machine: paths in stacks, names of hosts and processes. */
+const withoutMachine = (key: string, value: unknown): unknown =>
+  key === 'stackTrace' || key === 'identity' ? '' : value;
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main();
