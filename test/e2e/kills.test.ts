@@ -102,7 +102,7 @@ test("etcd stopped for the whole of a host's install: the host finishes, and its
 });
 
 test('a suspended worker that wakes after its work was given to another moves no host', async () => {
-  const { reference, version } = await publishNext();
+  const { reference } = await publishNext();
   await put('host-2', HOLD_FILE);
   const id = await start(reference);
   await untilHeld('host-2');
@@ -110,7 +110,7 @@ test('a suspended worker that wakes after its work was given to another moves no
   const other = await lab.startWorker();
   await removeFile('host-2', HOLD_FILE);
   expect((await untilOver(id)).state).toBe('succeeded');
-  const orders = await Promise.all(hosts.map(async (host) => journals(host)));
+  const before = await Promise.all(hosts.map(journals));
 
   await lab.killWorker('SIGCONT');
   const next = await publishNext();
@@ -118,14 +118,17 @@ test('a suspended worker that wakes after its work was given to another moves no
 
   expect(again.exitCode, again.stderr).toBe(0);
   await everyStepOnce(next.version);
-  expect(await Promise.all(hosts.map(async (host) => journals(host)))).toEqual(orders.map((count) => count + 1));
-  expect(version).not.toBe(next.version);
-  expect(other.pid).toBeGreaterThan(0);
+  const after = await Promise.all(hosts.map(journals));
+  for (const [index, names] of after.entries()) {
+    // One order since the worker woke: the next upgrade's.
+    expect(names.filter((name) => before[index]?.includes(name) !== true)).toHaveLength(1);
+  }
+  await lab.killWorker('SIGKILL', other);
 });
 
-/** How many orders the agent has ever taken up: one journal each. */
-const journals = async (host: string): Promise<number> =>
-  Number(await onHost(host, ['sh', '-c', 'ls /var/lib/refit/journal | wc -l']));
+/** A journal for each order that the agent took up and still keeps. */
+const journals = async (host: string): Promise<readonly string[]> =>
+  (await onHost(host, ['ls', '/var/lib/refit/journal'])).split('\n');
 
 async function killOn(host: string, unit: string): Promise<void> {
   const before = await onHost(host, ['systemctl', 'show', '-p', 'MainPID', '--value', unit]);

@@ -2,12 +2,16 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { eventually } from '../eventually.ts';
 import { busHistory, busRevision, openOrders } from './platform/bus-history.ts';
 import { lab, onHost, put, refit, refitJson, type Upgrade } from './platform/refit.ts';
 import { HOLD_FILE } from './platform/release.ts';
 import { hosts, publishNext, settleFleet, start, untilHeld } from './platform/upgrade.ts';
 
 afterEach(settleFleet);
+
+/** Too small for any release; whole pages, so that the disk says just this. */
+const SMALL_DISK_BYTES = 16 * 1024 ** 2;
 
 test('a command for a host that does not exist names the hosts there are, exit code 2', async () => {
   const { reference } = await publishNext();
@@ -71,16 +75,26 @@ test('unreachable engines are all named at once, exit code 2, and no host is ord
 });
 
 test('a disk that is too small on one host is found before any host is ordered, exit code 2', async () => {
-  const { reference } = await publishNext({ extra: '' });
+  const { reference } = await publishNext();
   const since = (await busRevision()) + 1;
+  await onHost('host-4', ['mount', '-t', 'tmpfs', '-o', `size=${SMALL_DISK_BYTES}`, 'small', '/var/lib/refit']);
+  try {
+    // The agent reads its disk twice a minute.
+    await eventually(async () => (await diskOf('host-4')) === SMALL_DISK_BYTES, { withinMs: 60_000, everyMs: 500 });
 
-  const answer = await refit(['upgrade', reference, '--disk-floor', '900TiB', '--json']);
+    const answer = await refit(['upgrade', reference, '--json']);
 
-  expect(answer.exitCode).toBe(2);
-  const upgrade = JSON.parse(answer.stdout) as Upgrade;
-  expect(upgrade.phase).toBe('preflight');
-  expect(upgrade.findings.filter(({ what }) => what.includes('disk')).map(({ host }) => host)).toEqual(hosts);
-  expect(openOrders(await busHistory(since)).order).toEqual([]);
+    expect(answer.exitCode).toBe(2);
+    const upgrade = JSON.parse(answer.stdout) as Upgrade;
+    expect(upgrade.phase).toBe('preflight');
+    const errors = upgrade.findings.filter(({ severity }) => severity === 'error');
+    expect(errors.map(({ host }) => host)).toEqual(['host-4']);
+    expect(errors[0]?.what).toContain('free');
+    expect(openOrders(await busHistory(since)).order).toEqual([]);
+  } finally {
+    await onHost('host-4', ['umount', '/var/lib/refit']);
+  }
+  await eventually(async () => (await diskOf('host-4')) > SMALL_DISK_BYTES, { withinMs: 60_000, everyMs: 500 });
 });
 
 test('an unreachable etcd is exit code 3 with its address', async () => {
@@ -120,4 +134,11 @@ async function fleetFile(pattern: RegExp, replacement: string): Promise<string> 
   const file = join(lab.paths.folder, 'other-fleet.yaml');
   await writeFile(file, text.replace(pattern, replacement));
   return file;
+}
+
+/** What the host's agent last said of its disk on the bus; bytes. */
+async function diskOf(host: string): Promise<number> {
+  const key = `/refit/v1/${lab.name}/hosts/${host}/alive`;
+  const value = await onHost('host-1', ['env', 'ETCDCTL_API=3', 'etcdctl', 'get', '--print-value-only', key]);
+  return (JSON.parse(value) as { facts: { diskTotalBytes: number } }).facts.diskTotalBytes;
 }
