@@ -67,7 +67,7 @@ export default defineConfig(
       '@typescript-eslint/no-restricted-imports': [
         'error',
         {
-          paths: ['dockerode', 'etcd3', '@grpc/grpc-js', 'tar-stream', '@homebridge/dbus-native'].map((name) => ({
+          paths: ['dockerode', 'etcd3', '@grpc/grpc-js', 'tar-stream'].map((name) => ({
             name,
             message: 'only drivers/ import it',
           })),

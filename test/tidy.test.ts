@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { diagrams, withDiagram } from '../docs/diagrams.ts';
 import { findLayerBreaks, findRootImports } from './tidy/layers.ts';
 import { layerOf, listFiles, readSources, readText, stemOf, type Source } from './tidy/source.ts';
@@ -66,7 +67,8 @@ describe('layering', () => {
 
 describe('names', () => {
   test('files are named after one noun, in kebab-case', () => {
-    const vague = /^(utils?|helpers?|common|misc|manager|service)$|-(utils?|helpers?|manager)$/;
+    // The service manager is the system's: systemd.
+    const vague = /^(utils?|helpers?|common|misc|manager|service)$|-(utils?|helpers?)$|(?<!service)-manager$/;
     const wrong = sources.filter(
       ({ path }) => !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(stemOf(path)) || vague.test(stemOf(path)),
     );
@@ -114,6 +116,28 @@ describe('style', () => {
     );
 
     expect(open.map(({ path }) => path).filter((path) => path !== 'test/tidy.test.ts')).toEqual([]);
+  });
+});
+
+describe('dependencies', () => {
+  const { dependencies } = z
+    .object({ dependencies: z.record(z.string(), z.string()) })
+    .parse(JSON.parse(readText('package.json')));
+  const imported = new Set(own.flatMap((source) => source.imports.map(({ specifier }) => specifier)));
+
+  test('every one is used', () => {
+    // tsx is named on command lines only.
+    const used = (name: string): boolean =>
+      name === 'tsx' || [...imported].some((specifier) => specifier === name || specifier.startsWith(`${name}/`));
+
+    expect(Object.keys(dependencies).filter((name) => !used(name))).toEqual([]);
+  });
+
+  test('every one has a line in docs/ARCHITECTURE.md that says what for', () => {
+    const page = readText('docs/ARCHITECTURE.md');
+    const isNamed = (name: string): boolean => page.includes(`\`${name.replace(/^(@temporalio\/).*/, '$1*')}\``);
+
+    expect(Object.keys(dependencies).filter((name) => !isNamed(name))).toEqual([]);
   });
 });
 
