@@ -7,6 +7,7 @@ import type { Bell } from './bell.ts';
 import type { AgentContext } from './context.ts';
 import { judgeOrder, type Verdict } from './decide.ts';
 import { withLimit } from './limit.ts';
+import { appendOrFreeRoom } from './record-anyway.ts';
 import type { Answered } from './records.ts';
 import { staleReport, unreadableReport } from './report.ts';
 import { installedRelease } from './state.ts';
@@ -36,7 +37,7 @@ export async function takeOrders(context: AgentContext, bell: Bell, signal: Abor
 }
 
 async function obey(context: AgentContext, order: Order, verdict: Verdict): Promise<void> {
-  const { ledger, ports } = context;
+  const { ports } = context;
   switch (verdict.verdict) {
     case 'known':
       return;
@@ -50,10 +51,10 @@ async function obey(context: AgentContext, order: Order, verdict: Verdict): Prom
       return probe(context, order);
     case 'adopt':
       ports.log('order adopted', { upgrade: order.upgrade, action: order.action, journal: verdict.journal });
-      {
-        attempt(context, order, () => ledger.append({ type: 'adopted', order }, verdict.journal));
-        return;
-      }
+      attempt(context, order, () => {
+        appendOrFreeRoom(context, { type: 'adopted', order }, verdict.journal);
+      });
+      return;
     case 'reverted': {
       answer(context, order, { reverted: true });
       return;

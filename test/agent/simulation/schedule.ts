@@ -173,7 +173,7 @@ function writeStale(
   store.apply({ conditions: [], puts: [{ key, value: JSON.stringify(order) }] });
   // The worker that counts finds its order gone and writes it again.
   world.after(world.random.between(10, 1_000), () => {
-    const isStill = store.json<{ epoch: number }>(key)?.epoch === order.epoch;
+    const isStill = store.get(key)?.value === JSON.stringify(order);
     if (entry !== null && isStill) store.apply({ conditions: [], puts: [{ key, value: entry.value }] });
   });
 }

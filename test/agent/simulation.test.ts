@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { runSchedule, type ScheduleEnd } from './simulation/schedule.ts';
+
+/** Schedules of one run. REFIT_SCHEDULES sets another number, REFIT_SEED replays one schedule and prints what happened. */
+const SCHEDULES = Number(process.env['REFIT_SCHEDULES'] ?? 20_000);
+/** A slow machine may stop earlier, but not before this many. */
+const LEAST_SCHEDULES = Math.min(SCHEDULES, 3_000);
+const BUDGET_MS = 90_000;
+/** Schedules in which a wrong disk has to show: one in eight does. */
+const BROKEN_SCHEDULES = 200;
+
+test(
+  'no schedule of kills, lost and stale orders, wipes and failures breaks a promise',
+  { timeout: 600_000 },
+  async () => {
+    const replayed = process.env['REFIT_SEED'];
+    const firstSeed = replayed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(replayed);
+    const startedAt = performance.now();
+    const broken: ScheduleEnd[] = [];
+    let count = 0;
+    while (count < (replayed === undefined ? SCHEDULES : 1) && broken.length === 0) {
+      if (count >= LEAST_SCHEDULES && performance.now() - startedAt > BUDGET_MS) break;
+      const end = await runSchedule((firstSeed + count) % 2 ** 32);
+      if (end.violation !== null) broken.push(end);
+      count += 1;
+    }
+
+    const seconds = Math.round((performance.now() - startedAt) / 1000);
+    console.log(`simulation: ${count} schedules from seed ${firstSeed} in ${seconds} s`);
+    expect(await describeBroken(broken)).toBe('');
+  },
+);
+
+test('the simulation sees a disk that forgets what it said was written', { timeout: 120_000 }, async () => {
+  const violations = new Set<string>();
+  for (let seed = 1; seed <= BROKEN_SCHEDULES; seed += 1) {
+    const { violation } = await runSchedule(seed, { broken: true });
+    if (violation !== null) violations.add(violation.replaceAll(/h\d/g, 'a host'));
+  }
+
+  expect(violations.size).toBeGreaterThan(3);
+});
+
+test('a seed gives the same schedule every time', async () => {
+  const [first, second] = [await runSchedule(42, { traced: true }), await runSchedule(42, { traced: true })];
+
+  expect(first.trace.length).toBeGreaterThan(20);
+  expect(second.trace).toEqual(first.trace);
+});
+
+async function describeBroken(broken: readonly ScheduleEnd[]): Promise<string> {
+  const [first] = broken;
+  if (first === undefined) return '';
+  const { trace } = await runSchedule(first.seed, { traced: true });
+  return `${first.violation ?? ''}; replay it with REFIT_SEED=${first.seed}\n${trace.join('\n')}`;
+}
