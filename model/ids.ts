@@ -13,10 +13,10 @@ const MAX_NAME_LENGTH = 63;
 const NAME = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
-export const parseHostId = (text: string): HostId => parseName(text, 'host') as HostId;
-export const parseFleetId = (text: string): FleetId => parseName(text, 'fleet') as FleetId;
-export const parseUpgradeId = (text: string): UpgradeId => parseName(text, 'upgrade') as UpgradeId;
-export const parseStepId = (text: string): StepId => parseName(text, 'step') as StepId;
+export const parseHostId = (text: string): HostId => parseName(text, 'a host') as HostId;
+export const parseFleetId = (text: string): FleetId => parseName(text, 'a fleet') as FleetId;
+export const parseUpgradeId = (text: string): UpgradeId => parseName(text, 'an upgrade') as UpgradeId;
+export const parseStepId = (text: string): StepId => parseName(text, 'a step') as StepId;
 
 /** Throws a RangeError that quotes the text when it is no sha256 digest. */
 export function parseDigest(text: string): Digest {
@@ -32,6 +32,6 @@ export const digestHex = (digest: Digest): string => digest.slice('sha256:'.leng
 function parseName(text: string, what: string): string {
   if (isName(text)) return text;
   throw new RangeError(
-    `expected a ${what} name of at most ${MAX_NAME_LENGTH} lower-case letters, digits, dots and dashes, got "${text}"`,
+    `expected ${what} name of at most ${MAX_NAME_LENGTH} lower-case letters, digits, dots and dashes, got "${text}"`,
   );
 }
