@@ -39,12 +39,12 @@ export const layers: Readonly<Record<string, Layer>> = {
     values: ['model', 'drivers', 'client', 'lab'],
     types: ['workflows'],
     files: [...messages, agentBuild],
-    packages: [node, /^@temporalio\/(client|common|envconfig)/, /^(commander|listr2|zod|pino|semver|execa)$/],
+    packages: [node, /^@temporalio\/(client|common|envconfig)/, /^(commander|zod|pino|semver|execa)$/],
   },
   lab: {
     values: ['model', 'drivers', 'client', 'lab'],
     files: [agentBuild],
-    packages: [node, /^(execa|zod|listr2)$/],
+    packages: [node, /^(execa|zod)$/],
   },
 };
 
