@@ -9,6 +9,7 @@ const packageOf = {
   docker: 'docker-cli',
   containerd: 'containerd',
   iptables: 'iptables',
+  ip: 'iproute2',
   debootstrap: 'debootstrap',
   openssl: 'openssl',
 } as const;

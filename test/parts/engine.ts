@@ -6,12 +6,13 @@ import Docker from 'dockerode';
 import { call, findProgram } from '../../lab/programs.ts';
 import type { EngineAccess } from '../../model/fleet.ts';
 import { eventually } from '../eventually.ts';
+import { addBridge, bridgeOf, removeBridge } from './bridge.ts';
 import { startPart, type Part } from './process.ts';
 import { findPart } from './programs.ts';
 
 /**
  * A real Docker Engine for one test file, with a containerd of its own, so that it comes back after kill -9 with its
- * containers untouched. It has no networks; images come from loopback registries or `importBusybox`.
+ * containers untouched. Images come from loopback registries or `importBusybox`.
  */
 export type TestEngine = AsyncDisposable & {
   readonly access: EngineAccess;
@@ -38,6 +39,7 @@ export async function startEngine(): Promise<TestEngine> {
   let containerd: Part | null = null;
   let dockerd: Part | null = null;
   const start = async (): Promise<void> => {
+    await addBridge(bridgeOf(folder));
     containerd ??= await startContainerd(folder);
     const started = await startDockerd(folder);
     dockerd = started;
@@ -48,6 +50,7 @@ export async function startEngine(): Promise<TestEngine> {
     await kill();
     await containerd?.kill();
     await endLeftOvers(folder);
+    await removeBridge(bridgeOf(folder));
     await rm(folder, { recursive: true, force: true });
   };
   await start().catch(async (error: unknown) => {
@@ -91,7 +94,8 @@ async function startDockerd(folder: string): Promise<Part> {
   const args = [
     ...['--config-file', config, '--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec')],
     ...['--pidfile', join(folder, 'docker.pid'), '--containerd', join(folder, 'containerd.sock')],
-    ...['--bridge=none', '--iptables=false', '--ip6tables=false', '--live-restore', '--log-level', 'warn'],
+    ...['--bridge', bridgeOf(folder), '--iptables=false', '--ip6tables=false', '--ip-forward=false'],
+    ...['--live-restore', '--log-level', 'warn'],
     ...['-H', `unix://${folder}/docker.sock`],
   ];
   return startPart({ program: await need('dockerd'), args, logFile: join(folder, 'dockerd.log') });
@@ -123,6 +127,7 @@ async function sweep(): Promise<void> {
     const pid = name.startsWith(FOLDER_PREFIX) ? Number(name.slice(FOLDER_PREFIX.length).split('-')[0]) : null;
     if (pid === null || existsSync(`/proc/${pid}`)) continue;
     await endLeftOvers(join(tmpdir(), name));
+    await removeBridge(bridgeOf(name));
     await rm(join(tmpdir(), name), { recursive: true, force: true });
   }
 }

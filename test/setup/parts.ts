@@ -16,7 +16,7 @@ let temporal: TestTemporal | null = null;
 export async function setup(project: TestProject): Promise<void> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   await ensureParts(say);
-  await needPrograms(['dockerd', 'containerd'], say);
+  await needPrograms(['dockerd', 'containerd', 'ip'], say);
   temporal = await startTemporal(say);
   project.provide('temporalAddress', temporal.address);
 }
