@@ -78,7 +78,7 @@ describe('the command line', () => {
     ['a missing argument', ['upgrade'], "missing required argument 'reference'"],
     ['an argument too many', ['upgrades', 'show', 'a', 'b'], 'too many arguments'],
     ['a bad option value', ['upgrade', 'x:1', '--waves', '0'], 'A wave has at least one host.'],
-    ['an id that can be none', ['pause', 'Lab 1'], 'expected a upgrade name'],
+    ['an id that can be none', ['pause', 'Lab 1'], 'expected an upgrade name'],
     ['options that contradict each other', ['plan', 'x:1', '--install', 'serial', '--waves', '1'], '--install waves'],
     ['no fleet file', ['fleet'], 'expected this file in'],
   ])('refuses %s as wrong input', async (_, argv, message) => {
