@@ -10,6 +10,9 @@ import type { Releases } from './ports.ts';
 /** Largest release.json; bytes. */
 const MAX_MANIFEST_BYTES = 16 * 1024 ** 2;
 
+/** Read in one go: a stream costs more than such a file; bytes. */
+const SMALL_BYTES = 1024 ** 2;
+
 export type ParseRelease = (json: string) => Release;
 type Verification = Awaited<ReturnType<Releases['verify']>>;
 
@@ -62,7 +65,9 @@ export async function findWrongFile(folder: string, files: readonly ReleaseFile[
 
 /** null: there is no such file. */
 export async function hashFile(path: string): Promise<string | null> {
-  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return null;
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isFile() !== true) return null;
+  if (found.size <= SMALL_BYTES) return sha256(readFileSync(path));
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);
   return hash.digest('hex');

@@ -63,9 +63,10 @@ export function readJournal(name: string, text: string): JournalReading {
 }
 
 function readLine(tail: JournalTail, line: string): { record: JournalRecord; tail: JournalTail } | null {
+  if (line.length <= TAIL_LENGTH) return null;
   const text = `${line.slice(0, -TAIL_LENGTH)}}`;
-  const hash = line.slice(-TAIL_LENGTH).slice(HASH_FIELD.length, HASH_FIELD.length + HASH_DIGITS);
-  if (line.length <= TAIL_LENGTH || chain(tail.hash, text) !== hash) return null;
+  const hash = chain(tail.hash, text);
+  if (line.slice(-TAIL_LENGTH) !== `${HASH_FIELD}${hash}"}`) return null;
   // The hash holds, so this is what encodeRecord wrote: a parser's cast.
   const record = JSON.parse(text) as JournalRecord;
   return record.seq === tail.seq + 1 ? { record, tail: { seq: record.seq, hash } } : null;

@@ -60,11 +60,14 @@ export const filesKind: StepKind<FilesStep> = {
     return Promise.resolve();
   },
   verify: async (step, site) => {
+    const problem = await findDifference(step, site);
     const measured: Record<string, string> = {};
-    for (const { to } of step.files) {
-      measured[`file:${to}`] = `sha256:${(await hashFile(site.places.on(to))) ?? 'absent'}`;
+    for (const { from, to } of step.files) {
+      // Without a difference the host's file is the release's; it was read a moment ago.
+      const path = problem === null ? join(site.releaseFolder, from) : site.places.on(to);
+      measured[`file:${to}`] = `sha256:${(await hashFile(path)) ?? 'absent'}`;
     }
-    return { problem: await findDifference(step, site), measured };
+    return { problem, measured };
   },
   undo: (step, site) => {
     const before = Before.parse(site.before);
