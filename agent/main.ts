@@ -1,5 +1,5 @@
 import { readAgentConfig } from './config.ts';
-import { connectServiceManager } from '../drivers/service-manager.ts';
+import { connectServiceManager } from '../drivers/systemd.ts';
 import { runDaemon } from './daemon.ts';
 import { download } from './download/download.ts';
 import { readJobOrder } from './download/environment.ts';

@@ -67,8 +67,7 @@ describe('layering', () => {
 
 describe('names', () => {
   test('files are named after one noun, in kebab-case', () => {
-    // The service manager is the system's: systemd.
-    const vague = /^(utils?|helpers?|common|misc|manager|service)$|-(utils?|helpers?)$|(?<!service)-manager$/;
+    const vague = /^(utils?|helpers?|common|misc|manager|service)$|-(utils?|helpers?|manager)$/;
     const wrong = sources.filter(
       ({ path }) => !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(stemOf(path)) || vague.test(stemOf(path)),
     );

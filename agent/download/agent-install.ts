@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync
 import { join } from 'node:path';
 import { isAtWork } from '../../model/agent-phase.ts';
 import type { Clock } from '../../model/ports.ts';
-import type { ServiceManager } from '../../drivers/service-manager.ts';
+import type { ServiceManager } from '../../drivers/systemd.ts';
 import { readDisk } from '../core/reading.ts';
 import { phaseOf } from '../core/state.ts';
 import { openDisk } from '../disk.ts';

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../model/ports.ts';
-import type { ServiceManager } from '../../drivers/service-manager.ts';
+import type { ServiceManager } from '../../drivers/systemd.ts';
 import type { Places } from '../places.ts';
 import { installAgent } from './agent-install.ts';
 import { filesUnder } from './copy-folder.ts';
