@@ -54,10 +54,12 @@ test('a whole platform is upgraded, and every host measures packages, daemon and
 
 async function publish(
   version: string,
-  edit?: (manifest: string) => string,
+  edit: (manifest: string) => string = (manifest) => manifest,
 ): Promise<{ readonly version: string; readonly reference: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'refit-sample-'));
   const { registries } = loadFleet(lab.paths.fleetFile);
-  const { reference } = await publishSample({ version, folder, registries, ...(edit !== undefined && { edit }) });
+  // A fleet is on one product: the one that the other tests install.
+  const renamed = (manifest: string): string => edit(manifest).replace('name: sample\n', 'name: test-platform\n');
+  const { reference } = await publishSample({ version, folder, registries, edit: renamed });
   return { version, reference };
 }
