@@ -1,6 +1,6 @@
 import type { Digest, FleetId, HostId, StepId, UpgradeId } from '../model/ids.ts';
 import type { HostOutcome } from '../model/host.ts';
-import type { PlannedHost } from '../model/plan.ts';
+import type { PlannedHost, WaveRun } from '../model/plan.ts';
 import type { Policy } from '../model/policy.ts';
 import type { ReleaseRef } from '../model/release.ts';
 import type { Finding } from '../model/upgrade.ts';
@@ -47,13 +47,7 @@ export type PreflightResult = {
   readonly release: ReleaseRef;
   readonly planDigest: Digest;
   /** Names and sizes only; the hosts are on the bus. */
-  readonly waves: readonly {
-    readonly name: string;
-    readonly hosts: number;
-    readonly maxUnavailable: number;
-    readonly start: 'now' | 'baton';
-    readonly gatekeeper: boolean;
-  }[];
+  readonly waves: readonly WaveRun[];
   readonly alreadyThere: number;
   readonly downloadBytes: number;
   readonly hostDeadlineMs: number;

@@ -1,6 +1,6 @@
 import { cancellationSignal } from '@temporalio/activity';
 import type { HostId } from '../model/ids.ts';
-import { planWaves, type Plan, type PlannedHost, type Wave } from '../model/plan.ts';
+import { packWaves, planWaves, type Plan, type PlannedHost } from '../model/plan.ts';
 import { isAlreadyThere, judgePreflight, type FleetReading, type HostReading } from '../model/preflight.ts';
 import { RegistryError, type ReadRelease } from '../model/registry.ts';
 import { hostImages, imageReference, releaseLabel } from '../model/release.ts';
@@ -154,9 +154,7 @@ function toResult(
   return {
     release: plan.release,
     planDigest: found.planDigest,
-    waves: waves.map(({ name, hosts, maxUnavailable, start, gatekeeper }: Wave) => ({
-      ...{ name, hosts: hosts.length, maxUnavailable, start, gatekeeper },
-    })),
+    waves: packWaves(waves),
     alreadyThere: plan.hops.reduce((sum, hop) => sum + hop.alreadyThere.length, 0),
     downloadBytes: found.read.sizeBytes,
     hostDeadlineMs: found.read.release.host.deadlineMs,

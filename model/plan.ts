@@ -59,11 +59,47 @@ export function planWaves(hosts: readonly PlannedHost[], install: InstallStrateg
   }
 }
 
+/** A wave without its hosts. */
+export type WaveSummary = Omit<Wave, 'hosts'> & { readonly hosts: number };
+
+/** `count` waves that differ by their number only; the name is the first one's. */
+export type WaveRun = WaveSummary & { readonly count: number };
+
+/** The waves of a plan, short enough for a payload however many they are: sizes go on with the last one. */
+export function packWaves(waves: readonly Wave[]): readonly WaveRun[] {
+  const runs: WaveRun[] = [];
+  for (const { hosts, ...rest } of waves) {
+    const wave = { ...rest, hosts: hosts.length };
+    const last = runs.at(-1);
+    if (last !== undefined && isSameWave(nthWave(last, last.count), wave)) {
+      runs[runs.length - 1] = { ...last, count: last.count + 1 };
+    } else {
+      runs.push({ ...wave, count: 1 });
+    }
+  }
+  return runs;
+}
+
+export const unpackWaves = (runs: readonly WaveRun[]): readonly WaveSummary[] =>
+  runs.flatMap((run) => Array.from({ length: run.count }, (_, index) => nthWave(run, index)));
+
 /** Every host of the plan, in the order in which they go. */
 export const plannedHosts = (plan: Plan): readonly PlannedHost[] =>
   plan.hops.flatMap((hop) => [...hop.waves.flatMap((wave) => wave.hosts), ...hop.alreadyThere]);
 
 export const policyStrategy = (policy: Policy): string => policy.install.strategy;
+
+/** `wave-2` and 3 more: `wave-5`. */
+function nthWave({ count: _, ...wave }: WaveRun, index: number): WaveSummary {
+  return { ...wave, name: wave.name.replace(/\d+$/, (number) => `${Number(number) + index}`) };
+}
+
+const isSameWave = (a: WaveSummary, b: WaveSummary): boolean =>
+  a.name === b.name &&
+  a.hosts === b.hosts &&
+  a.maxUnavailable === b.maxUnavailable &&
+  a.start === b.start &&
+  a.gatekeeper === b.gatekeeper;
 
 function serialWave(hosts: readonly PlannedHost[], index: number): Omit<Wave, 'gatekeeper'> {
   return { name: `serial-${index + 1}`, maxUnavailable: 1, start: 'now', hosts };

@@ -5,6 +5,9 @@ import { isOver, type ApproveCommand, type HostCommand, type OperatorCommand } f
 import { abort, approve, pause, resume, retryHost, rollback, skipHost, type CommandAnswer } from './messages.ts';
 import type { Run } from './run.ts';
 
+/** Names that a refusal lists: enough to see what they look like. */
+const MAX_NAMED = 20;
+
 /** A command: when it is refused (the reason, for people), and what it sets. Handlers never act; the main function does. */
 type Command<Argument extends OperatorCommand> = {
   readonly description: string;
@@ -66,8 +69,9 @@ const approveCommand: Command<ApproveCommand> = {
   description: 'let a step that waits for approval go on',
   refuse: (run, { step }) => {
     if (!run.input.policy.step) return 'this upgrade waits for no approval; it was started without --step';
-    const waves = run.plan?.waves.map(({ name }) => name) ?? [];
-    if (!waves.includes(step)) return `${step} is no step that waits for approval; there are: ${waves.join(', ')}`;
+    const waves = run.waves.map(({ name }) => name);
+    if (!waves.includes(step))
+      return `${step} is no step that waits for approval; there are: ${waves.slice(0, MAX_NAMED).join(', ')}`;
     return run.wishes.approved.has(step) ? `${step} is approved already` : null;
   },
   accept: (run, { step }) => {
@@ -99,7 +103,7 @@ const skipCommand: Command<HostCommand> = {
 function refuseHost(run: Run, name: HostCommand['host']): string | null {
   const host = run.hosts.get(name);
   if (host === undefined)
-    return `${name} is not in this upgrade; its hosts: ${[...run.hosts.keys()].slice(0, 20).join(', ')}`;
+    return `${name} is not in this upgrade; its hosts: ${[...run.hosts.keys()].slice(0, MAX_NAMED).join(', ')}`;
   return run.wishes.open.has(name)
     ? null
     : `${name} is ${host.state}; only a host that failed and waits for an answer can be retried or skipped`;
@@ -121,7 +125,7 @@ function handle<Argument extends OperatorCommand>(
   const answer = async (argument: Argument): Promise<CommandAnswer> => {
     const accepted = accept(argument);
     // Who has the answer may rely on it: from then on nothing new starts.
-    await condition(() => !run.isInterrupted() || run.waveWorkflowId === null || run.isWaveTold);
+    await condition(() => !run.isInterrupted() || run.wave !== 'atWork');
     return accepted;
   };
   setHandler(definition, answer, {

@@ -1,10 +1,10 @@
-import { setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type { HostId } from '../model/ids.ts';
 import type { HostState } from '../model/host.ts';
 import type { HostProgress } from '../model/upgrade.ts';
 import { hostTable } from './details.ts';
 import { fitFailures } from './fit.ts';
-import { stopWave, waveProgress } from './messages.ts';
+import { stopWave, waveProgress, type StopOrder, type StopReason } from './messages.ts';
 import { onHost } from './proxies.ts';
 import type { DownloadWaveInput, DownloadWaveResult } from './wave-input.ts';
 
@@ -16,7 +16,15 @@ export async function downloadWave(input: DownloadWaveInput): Promise<DownloadWa
   const progress = (): readonly HostProgress[] =>
     input.hosts.map((name) => hostProgress(name, states.get(name) ?? 'pending', failed));
   setHandler(waveProgress, () => ({ hosts: progress(), waiting: [] }), { description: 'the hosts that download' });
-  setHandler(stopWave, () => void queue.splice(0), { description: 'start no further download; what runs finishes' });
+  const scope = new CancellationScope();
+  const stop = (reason: StopReason): void => {
+    queue.splice(0);
+    // A download changes nothing that is in service, so nobody waits for one that hangs.
+    if (reason !== 'pause') scope.cancel();
+  };
+  setHandler(stopWave, (order?: StopOrder) => stop(order?.reason ?? 'pause'), {
+    description: 'start no further download; what runs finishes, unless the upgrade ends',
+  });
 
   const lane = async (): Promise<void> => {
     for (let host = queue.shift(); host !== undefined; host = queue.shift()) {
@@ -27,7 +35,12 @@ export async function downloadWave(input: DownloadWaveInput): Promise<DownloadWa
       states.set(host, result.outcome);
     }
   };
-  await Promise.all(Array.from({ length: input.maxParallel }, lane));
+  try {
+    await scope.run(async () => Promise.all(Array.from({ length: input.maxParallel }, lane)));
+  } catch (error) {
+    const isStopped = scope.consideredCancelled && !CancellationScope.current().consideredCancelled;
+    if (!isStopped || !isCancellation(error)) throw error;
+  }
 
   setCurrentDetails(hostTable(progress()));
   return { staged: input.hosts.filter((host) => states.get(host) === 'staged'), failed: fitFailures(failed) };

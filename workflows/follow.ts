@@ -6,7 +6,7 @@ import {
   type Workflow,
   type WorkflowResultType,
 } from '@temporalio/workflow';
-import { fleetWorkflowId, stopWave } from './messages.ts';
+import { fleetWorkflowId, stopWave, type StopReason } from './messages.ts';
 import type { Run } from './run.ts';
 
 /** What every child of an upgrade is started with. */
@@ -24,29 +24,40 @@ export async function follow<Type extends Workflow>(
 ): Promise<WorkflowResultType<Type>> {
   const { fleet, upgrade } = run.input;
   run.children += 1;
-  const handle = await start({
-    workflowId: `${fleetWorkflowId(fleet)}/${upgrade}/${name}/${run.children}`,
-    // An upgrade that is cancelled leaves no child that goes on ordering hosts.
-    parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-  });
-  run.waveWorkflowId = handle.workflowId;
-  run.isWaveTold = false;
-
+  run.wave = 'atWork';
   const watch = new CancellationScope();
-  const interruption = watch
-    .run(async () => {
-      await condition(() => run.isInterrupted());
-      await handle.signal(stopWave, { reason: run.wishes.pause ? 'pause' : (run.wishes.ending ?? 'stop') });
-      run.isWaveTold = true;
-    })
-    // A child that ended meanwhile can't be signalled, and need not be.
-    .catch(() => undefined);
   try {
-    return await handle.result();
+    const handle = await start({
+      workflowId: `${fleetWorkflowId(fleet)}/${upgrade}/${name}/${run.children}`,
+      // An upgrade that is cancelled leaves no child that goes on ordering hosts.
+      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+      cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+    });
+    run.waveWorkflowId = handle.workflowId;
+    // A child that ended meanwhile can't be signalled, and need not be.
+    const telling = watch.run(async () => tell(run, handle)).catch(() => undefined);
+    try {
+      return await handle.result();
+    } finally {
+      watch.cancel();
+      await telling;
+    }
   } finally {
-    watch.cancel();
-    await interruption;
+    run.wave = 'none';
     run.waveWorkflowId = null;
+  }
+}
+
+/** Every interruption, also one that follows another: a download that was paused ends at once when all of it goes back. */
+async function tell(run: Run, handle: ChildWorkflowHandle<Workflow>): Promise<never> {
+  let told: StopReason | null = null;
+  const reason = (): StopReason | null => run.wishes.ending ?? (run.wishes.pause ? 'pause' : null);
+  // Ends by cancellation, with the child.
+  for (;;) {
+    await condition(() => reason() !== null && reason() !== told);
+    told = reason();
+    if (told === null) continue;
+    await handle.signal(stopWave, { reason: told });
+    run.wave = 'told';
   }
 }

@@ -78,7 +78,8 @@ export async function read<Result>(run: Run, what: string, step: () => Promise<R
 export const commands = (run: Run, names: readonly string[]): string =>
   names.map((name) => command(name, run.input.upgrade)).join(' | ');
 
-async function unlessEnded<Result>(run: Run, step: () => Promise<Result>): Promise<Result | null> {
+/** null: the operator ended the upgrade first, and the step is cancelled. */
+export async function unlessEnded<Result>(run: Run, step: () => Promise<Result>): Promise<Result | null> {
   return CancellationScope.cancellable(async () => {
     try {
       return await Promise.race([step(), condition(() => run.wishes.ending !== null).then(() => null)]);

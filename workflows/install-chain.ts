@@ -1,10 +1,9 @@
 import { CancellationScope, isCancellation, startChild } from '@temporalio/workflow';
 import type { HostId } from '../model/ids.ts';
-import { MAX_WAVE_HOSTS } from '../model/plan.ts';
+import { MAX_WAVE_HOSTS, type WaveSummary } from '../model/plan.ts';
 import { activityInput } from './chain-input.ts';
 import { follow } from './follow.ts';
 import { gate, insist } from './gate.ts';
-import type { PlannedWave } from './install.ts';
 import { quick, reading } from './proxies.ts';
 import type { Ending, Run } from './run.ts';
 import { settleOutcomes } from './settle.ts';
@@ -12,7 +11,7 @@ import { upgradeChain } from './upgrade-chain.ts';
 import type { ChainResult, ChainWaveInput } from './wave-input.ts';
 
 /** A daisy chain: from the first baton on the agents go by themselves; the upgrade watches, and decides where it stops. */
-export async function installChain(run: Run, wave: PlannedWave): Promise<Ending> {
+export async function installChain(run: Run, wave: WaveSummary): Promise<Ending> {
   // Hosts that were left before the chain began have no place in it; all places are counted without them.
   const skipped = run.hostsOf(wave.name, 'skipped');
   const length = wave.hosts - skipped.length;
@@ -54,7 +53,7 @@ async function followChain(run: Run, input: ChainWaveInput, length: number): Pro
 
 function chainInput(
   run: Run,
-  wave: PlannedWave,
+  wave: WaveSummary,
   { offset, skipped }: { readonly offset: number; readonly skipped: readonly HostId[] },
 ): ChainWaveInput {
   const { fleet, upgrade, policy } = run.input;

@@ -1,6 +1,6 @@
 import { startChild } from '@temporalio/workflow';
-import type { PreflightResult } from '../activities/activities.ts';
 import type { HostId } from '../model/ids.ts';
+import type { WaveSummary } from '../model/plan.ts';
 import { ask, gate, insist } from './gate.ts';
 import { follow } from './follow.ts';
 import { installChain } from './install-chain.ts';
@@ -9,12 +9,10 @@ import { settleOutcomes } from './settle.ts';
 import { upgradeWave } from './upgrade-wave.ts';
 import type { WaveInput } from './wave-input.ts';
 
-export type PlannedWave = PreflightResult['waves'][number];
-
 /** Install phase: wave after wave, the next only when every host of the one before is healthy or was left. */
 export async function install(run: Run): Promise<Ending> {
   run.enter('running', 'install');
-  for (const wave of run.planned().waves) {
+  for (const wave of run.waves) {
     const ending =
       (await approval(run, wave)) ?? (await (wave.start === 'baton' ? installChain : installWave)(run, wave));
     if (ending !== 'go') return ending;
@@ -23,7 +21,7 @@ export async function install(run: Run): Promise<Ending> {
 }
 
 /** With `--step` an operator lets every wave go; null: go on. */
-async function approval(run: Run, wave: PlannedWave): Promise<Ending | null> {
+async function approval(run: Run, wave: WaveSummary): Promise<Ending | null> {
   if (!run.input.policy.step || run.wishes.approved.has(wave.name)) return null;
   const ending = await ask(run, {
     what: `approval of ${wave.name}`,
@@ -34,7 +32,7 @@ async function approval(run: Run, wave: PlannedWave): Promise<Ending | null> {
   return ending === 'go' ? null : ending;
 }
 
-async function installWave(run: Run, wave: PlannedWave): Promise<Ending> {
+async function installWave(run: Run, wave: WaveSummary): Promise<Ending> {
   // Every round ends a host, or an operator or the policy says how to go on.
   for (;;) {
     const ending = await gate(run);
@@ -54,7 +52,7 @@ async function installWave(run: Run, wave: PlannedWave): Promise<Ending> {
   }
 }
 
-function waveInput(run: Run, wave: PlannedWave, hosts: readonly HostId[]): WaveInput {
+function waveInput(run: Run, wave: WaveSummary, hosts: readonly HostId[]): WaveInput {
   const { fleet, upgrade, policy } = run.input;
   const { release, hostDeadlineMs } = run.planned();
   return {

@@ -24,7 +24,9 @@ export const retryHost = defineUpdate<CommandAnswer, [HostCommand]>('retryHost')
 export const skipHost = defineUpdate<CommandAnswer, [HostCommand]>('skipHost');
 
 /** From an upgrade to its wave's child: start no further host. */
-export const stopWave = defineSignal<[{ readonly reason: string }]>('stopWave');
+export const stopWave = defineSignal<[StopOrder]>('stopWave');
+export type StopOrder = { readonly reason: StopReason };
+export type StopReason = 'pause' | 'rollback' | 'abort';
 
 /** The whole upgrade; hosts of the wave at work are as of the wave's start, ask its child for the latest. */
 export const progress = defineQuery<Progress & { readonly waveWorkflowId: string | null }>('progress');

@@ -28,7 +28,7 @@ export async function preflight(run: Run): Promise<Ending | 'failed'> {
 
 /** Brings the plan's hosts from the bus, page by page. */
 async function loadHosts(run: Run): Promise<Ending> {
-  const waves = [...run.planned().waves.map(({ name }) => name), null];
+  const waves = [...run.waves.map(({ name }) => name), null];
   for (const wave of waves) {
     for (let offset = 0, total = 1; offset < total;) {
       const { fleet, upgrade } = run.input;

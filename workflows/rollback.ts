@@ -1,11 +1,10 @@
 import { startChild } from '@temporalio/workflow';
 import { isFailure, type HostOutcome } from '../model/host.ts';
 import type { HostId } from '../model/ids.ts';
-import { MAX_WAVE_HOSTS } from '../model/plan.ts';
+import { MAX_WAVE_HOSTS, type WaveSummary } from '../model/plan.ts';
 import { askAboutHosts } from './ask-about-hosts.ts';
 import { gate, insist } from './gate.ts';
 import { follow } from './follow.ts';
-import type { PlannedWave } from './install.ts';
 import type { Run } from './run.ts';
 import { upgradeWave } from './upgrade-wave.ts';
 import type { WaveInput } from './wave-input.ts';
@@ -17,13 +16,13 @@ export async function rollBack(run: Run): Promise<'rolledBack' | 'aborted'> {
   // What failed on the way there is not tried again on the way back.
   for (const host of [...run.wishes.open]) run.takeAnswer(host);
   run.enter('rollingBack');
-  for (const wave of [...(run.plan?.waves ?? [])].reverse()) {
+  for (const wave of [...run.waves].reverse()) {
     if ((await revertWave(run, wave)) === 'abort') return 'aborted';
   }
   return 'rolledBack';
 }
 
-async function revertWave(run: Run, wave: PlannedWave): Promise<'go' | 'abort'> {
+async function revertWave(run: Run, wave: WaveSummary): Promise<'go' | 'abort'> {
   const left = new Set(changedHosts(run, wave));
   // Every round takes a host back, or an operator says how to go on.
   while (left.size > 0) {
@@ -49,7 +48,7 @@ async function revertWave(run: Run, wave: PlannedWave): Promise<'go' | 'abort'> 
 }
 
 /** Reversed. A host that is stuck, was lost or failed may have been changed as well: its agent knows. */
-function changedHosts(run: Run, wave: PlannedWave): readonly HostId[] {
+function changedHosts(run: Run, wave: WaveSummary): readonly HostId[] {
   const hosts = run.hostsOf(wave.name, 'done', 'stuck', 'lost', 'failed');
   return hosts.filter((host) => run.ordered.has(host)).reverse();
 }
@@ -63,7 +62,7 @@ async function skippedOf(run: Run, failed: readonly HostOutcome[]): Promise<read
   return skipped;
 }
 
-function revertInput(run: Run, wave: PlannedWave, hosts: readonly HostId[]): WaveInput {
+function revertInput(run: Run, wave: WaveSummary, hosts: readonly HostId[]): WaveInput {
   const { fleet, upgrade, policy } = run.input;
   const { release, hostDeadlineMs } = run.planned();
   return {

@@ -3,7 +3,7 @@ import type { PreflightResult } from '../activities/activities.ts';
 import { assert } from '../model/assert.ts';
 import { advanceHost, isFailure, type HostOutcome, type HostState } from '../model/host.ts';
 import type { HostId } from '../model/ids.ts';
-import type { PlannedHost } from '../model/plan.ts';
+import { unpackWaves, type PlannedHost, type WaveSummary } from '../model/plan.ts';
 import { releaseLabel } from '../model/release.ts';
 import {
   advanceUpgrade,
@@ -54,8 +54,8 @@ export class Run {
   /** Next order's number. */
   sequence = 1;
   waveWorkflowId: string | null = null;
-  /** The child at work knows that it starts nothing new. */
-  isWaveTold = false;
+  /** told: the child at work knows that it starts nothing new. */
+  wave: 'none' | 'atWork' | 'told' = 'none';
   /** Hosts that got an order to install: they may have been changed, however that ended. */
   readonly ordered = new Set<HostId>();
   /** Waits for the environment so far, by host. */
@@ -70,6 +70,7 @@ export class Run {
   findings: readonly Finding[] = [];
   readonly hosts = new Map<HostId, HostProgress>();
   plan: PreflightResult | null = null;
+  waves: readonly WaveSummary[] = [];
   private readonly decisions: Decision[] = [];
   private readonly startedAt = Date.now();
   private finishedAt: number | null = null;
@@ -96,6 +97,7 @@ export class Run {
 
   setPlan(plan: PreflightResult): void {
     this.plan = plan;
+    this.waves = unpackWaves(plan.waves);
     this.findings = plan.findings;
   }
 

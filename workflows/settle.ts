@@ -3,7 +3,7 @@ import { decideFailure, type FailureDecision, type Verdict } from '../model/fail
 import { isFailure, type HostOutcome } from '../model/host.ts';
 import type { HostId, StepId } from '../model/ids.ts';
 import { askAboutHosts } from './ask-about-hosts.ts';
-import { isFatal } from './gate.ts';
+import { isFatal, unlessEnded } from './gate.ts';
 import { probing } from './proxies.ts';
 import type { Ending, Run } from './run.ts';
 
@@ -106,7 +106,8 @@ async function judge(run: Run, step: StepId | null): Promise<Verdict> {
   const by = 'policy';
   const rule = 'environment-or-release';
   try {
-    const probe = await probing.probeHost.executeWithOptions({ summary }, [input]);
+    const probe = await unlessEnded(run, async () => probing.probeHost.executeWithOptions({ summary }, [input]));
+    if (probe === null) return 'unknown';
     const verdict = probe.ok ? 'release' : 'environment';
     run.decide({ rule, decision: verdict, because: because(probe.evidence), by });
     return verdict;

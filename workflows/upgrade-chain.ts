@@ -1,7 +1,7 @@
 import { allHandlersFinished, condition, setHandler } from '@temporalio/workflow';
 import type { Waiting } from '../model/upgrade.ts';
 import { activityInput } from './chain-input.ts';
-import { stopWave, waveProgress } from './messages.ts';
+import { stopWave, waveProgress, type StopOrder, type StopReason } from './messages.ts';
 import { onHost, quick, reading } from './proxies.ts';
 import type { ChainResult, ChainWaveInput } from './wave-input.ts';
 
@@ -10,12 +10,12 @@ export async function upgradeChain(input: ChainWaveInput): Promise<ChainResult> 
   const { fleet, upgrade, epoch, release } = input;
   const since = Date.now();
   let isLifted = false;
-  const hold = async (reason: string): Promise<void> => {
+  const hold = async (reason: StopReason): Promise<void> => {
     // A hold that is set before the last one is lifted would be lifted with it.
     await condition(() => isLifted);
     await quick.setHold({ fleet, upgrade, epoch, hold: true, reason });
   };
-  setHandler(stopWave, async ({ reason }) => hold(reason), {
+  setHandler(stopWave, async (order?: StopOrder) => hold(order?.reason ?? 'pause'), {
     description: 'hold the chain: nobody takes the baton; who has it finishes',
   });
   setHandler(waveProgress, () => ({ hosts: [], waiting: [waiting(input.name, since)] }), {

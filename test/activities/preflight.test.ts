@@ -52,7 +52,9 @@ describe('preflight', () => {
     const result = await perform(activities.preflight, input);
 
     expect(result).toMatchObject({ findings: [], alreadyThere: 0, release: releaseRef(), hostDeadlineMs: 60_000 });
-    expect(result.waves).toEqual([{ name: 'serial-1', hosts: 4, maxUnavailable: 1, start: 'now', gatekeeper: true }]);
+    expect(result.waves).toEqual([
+      { name: 'serial-1', hosts: 4, maxUnavailable: 1, start: 'now', gatekeeper: true, count: 1 },
+    ]);
     expect([...engines.values()].flatMap(({ pulls, jobs }) => [...pulls, ...jobs])).toEqual([]);
     const page = await perform(activities.loadWave, {
       ...run,

@@ -6,7 +6,7 @@ import { assert } from '../../model/assert.ts';
 import { failureTypes } from '../../model/failures.ts';
 import { parseDigest, type Digest, type FleetId, type HostId } from '../../model/ids.ts';
 import type { HostOutcome } from '../../model/host.ts';
-import { MAX_WAVE_HOSTS, planWaves, type Plan, type PlannedHost } from '../../model/plan.ts';
+import { MAX_WAVE_HOSTS, packWaves, planWaves, type Plan, type PlannedHost } from '../../model/plan.ts';
 import { FakeChain } from './fake-chain.ts';
 import type { FakeFleet } from './fake-fleet.ts';
 import type { FakeHost } from './fake-host.ts';
@@ -49,7 +49,7 @@ export function createFakeActivities(fleets: ReadonlyMap<FleetId, FakeFleet>): A
       return Promise.resolve({
         release: fleet.release,
         planDigest,
-        waves: waves.map((wave) => ({ ...wave, hosts: wave.hosts.length })),
+        waves: packWaves(waves),
         alreadyThere: alreadyThere.length,
         downloadBytes: 1,
         hostDeadlineMs: 60_000,
@@ -62,7 +62,8 @@ export function createFakeActivities(fleets: ReadonlyMap<FleetId, FakeFleet>): A
     }),
     downloadRelease: on('downloadRelease', async (fleet, { host }) => {
       fleet.changed(`download ${host}`);
-      return Promise.resolve(fleet.takeDownload(host));
+      await whileBeating(async () => fleet.until(() => !fleet.isHanging(host), cancellationSignal()));
+      return fleet.takeDownload(host);
     }),
     orderHost: on('orderHost', async (fleet, input) => {
       throwIfFenced(fleet);

@@ -35,6 +35,7 @@ export class FakeFleet {
   onActivity: (name: string, when: 'before' | 'after') => void | Promise<void> = () => undefined;
   readonly #broken = new Map<string, Error>();
   readonly #downloads = new Map<HostId, DownloadResult[]>();
+  readonly #hanging = new Set<HostId>();
   readonly #watchers = new Set<() => void>();
 
   constructor(name: string, versions: readonly (string | null)[]) {
@@ -80,6 +81,15 @@ export class FakeFleet {
     const name = parseHostId(host);
     const queue = this.#downloads.get(name) ?? [];
     this.#downloads.set(name, [...queue, { outcome: 'failed', kind, message }]);
+  }
+
+  /** Downloads to this host get nowhere. */
+  hangDownload(host: string): void {
+    this.#hanging.add(parseHostId(host));
+  }
+
+  isHanging(host: HostId): boolean {
+    return this.#hanging.has(host);
   }
 
   takeDownload(host: HostId): DownloadResult {

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MAX_WAVE_HOSTS, planWaves, plannedHosts as hostsOfPlan, type Plan } from '../../model/plan.ts';
+import {
+  MAX_WAVE_HOSTS,
+  packWaves,
+  planWaves,
+  plannedHosts as hostsOfPlan,
+  unpackWaves,
+  type Plan,
+} from '../../model/plan.ts';
 import { parseDigest, parseFleetId, parseUpgradeId } from '../../model/ids.ts';
 import { plannedHosts, RUNS, strategies } from './runs.ts';
 
@@ -131,6 +138,28 @@ test('a host that stands twice in a fleet is a bug', () => {
   expect(() => planWaves([...plannedHosts(2), ...(host === undefined ? [] : [host])], { strategy: 'serial' })).toThrow(
     'a host stands once in a plan',
   );
+});
+
+describe('waves on their way through a payload', () => {
+  test('are the same when they come out', () => {
+    fc.assert(
+      fc.property(fc.nat({ max: 300 }), strategies, (count, install) => {
+        const waves = planWaves(plannedHosts(count), install);
+
+        expect(unpackWaves(packWaves(waves))).toEqual(waves.map((wave) => ({ ...wave, hosts: wave.hosts.length })));
+      }),
+      RUNS,
+    );
+  });
+
+  test.each([
+    { name: 'serial', install: { strategy: 'serial' } as const },
+    { name: 'waves of one', install: { strategy: 'waves', sizes: [{ hosts: 1 }], maxUnavailable: null } as const },
+  ])('$name of 10,000 hosts take no more room than a few', ({ install }) => {
+    const packed = packWaves(planWaves(plannedHosts(10_000), install));
+
+    expect(packed.length).toBeLessThanOrEqual(3);
+  });
 });
 
 test('the hosts of a plan are those of its waves, then those that are there already', () => {

@@ -284,4 +284,20 @@ describe('downloads', () => {
     expect(end.state).toBe('rolledBack');
     expect([...fleet.hosts.values()].map(({ orders }) => orders)).toEqual([0, 0]);
   });
+
+  test.each(['rollback', 'abort'])('%s does not wait for a download that hangs, also after a pause', async (name) => {
+    const fleet = world.fleet(3);
+    fleet.hangDownload('host-2');
+    const upgrade = await world.start(fleet);
+    await fleet.until(() => fleet.log.includes('download host-2'));
+    await upgrade.command('pause');
+    const paused = await upgrade.progress();
+
+    await upgrade.command(name);
+    const end = await upgrade.end();
+
+    expect(paused).toMatchObject({ state: 'running', phase: 'download' });
+    expect(end.state).toBe(name === 'abort' ? 'aborted' : 'rolledBack');
+    expect(fleet.begun('install')).toEqual([]);
+  });
 });
