@@ -9,6 +9,9 @@ const HASH_DIGITS = 16;
 const HASH_FIELD = ',"hash":"';
 const TAIL_LENGTH = HASH_FIELD.length + HASH_DIGITS + '"}'.length;
 
+/** A line that goes on after a record's end was not torn: the end of the line between two records is gone. */
+const TWO_RECORDS = /,"hash":"[0-9a-f]{16}"\}./;
+
 /** Where a journal ends: what the next record is chained to. */
 export type JournalTail = { readonly seq: number; readonly hash: string };
 
@@ -52,13 +55,14 @@ export function readJournal(name: string, text: string): JournalReading {
     const read = readLine(tail, line);
     if (read === null) {
       const isLast = index === lines.length - 1 && rest === '';
-      if (isLast) return { ok: true, records, tail, sizeBytes, torn: true };
+      if (isLast && !TWO_RECORDS.test(line)) return { ok: true, records, tail, sizeBytes, torn: true };
       return { ok: false, problem: `journal ${name} is corrupt at line ${index + 1} of ${lines.length}` };
     }
     records.push(read.record);
     tail = read.tail;
     sizeBytes += Buffer.byteLength(line) + 1;
   }
+  if (TWO_RECORDS.test(rest)) return { ok: false, problem: `journal ${name} is corrupt at its last line` };
   return { ok: true, records, tail, sizeBytes, torn: rest !== '' };
 }
 

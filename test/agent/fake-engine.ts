@@ -1,4 +1,4 @@
-import { EngineError, type ContainerEngine } from '../../model/engine.ts';
+import { EngineError, type ContainerEngine, type ContainerSpec, type ContainerState } from '../../model/engine.ts';
 
 const away = (): Promise<never> => Promise.reject(new EngineError('refused', 'no engine in this test'));
 
@@ -13,3 +13,93 @@ export const noEngine: ContainerEngine = {
   removeContainer: away,
   setRestartPolicy: away,
 };
+
+type Container = ContainerSpec & { readonly id: string; name: string; status: string; restartPolicy: string };
+
+/** Containers of one engine in memory, with names that are taken, and calls that are cut off after their effect. */
+export class FakeEngine implements ContainerEngine {
+  readonly images = new Set<string>(['any']);
+  diesAtOnce = false;
+  /** Calls that find the engine away. */
+  awayFor = 0;
+  #containers: Container[] = [];
+  #number = 0;
+  #failIn = 0;
+
+  /** The n-th changing call from here takes effect, and its caller never learns of it. */
+  failCall(number: number): void {
+    this.#failIn = number;
+  }
+
+  names(): readonly string[] {
+    return this.#containers.map(({ name, status, restartPolicy }) => `${name} ${status} ${restartPolicy}`).sort();
+  }
+
+  imagePresent(reference: string): Promise<boolean> {
+    return Promise.resolve(this.images.has('any') || this.images.has(reference));
+  }
+
+  inspectContainer(container: string): Promise<ContainerState | null> {
+    if (this.awayFor > 0) {
+      this.awayFor -= 1;
+      return Promise.reject(new EngineError('unreachable', 'the engine is away'));
+    }
+    const found = this.#find(container);
+    if (found === undefined) return Promise.resolve(null);
+    const { id, name, image, labels, status, restartPolicy } = found;
+    const running = status === 'running';
+    const state = { id, name, image, imageId: image, labels, status, running, restartPolicy };
+    return Promise.resolve({ ...state, exitCode: running ? 0 : 1, health: 'none', startedAt: '', raw: {} });
+  }
+
+  createContainer(spec: ContainerSpec): Promise<{ id: string; adopted: boolean }> {
+    const taken = this.#find(spec.name);
+    if (taken !== undefined) return Promise.resolve({ id: taken.id, adopted: true });
+    this.#number += 1;
+    const id = `id-${this.#number}`;
+    this.#containers.push({ ...spec, id, status: 'created', restartPolicy: spec.restart });
+    return this.#answer({ id, adopted: false });
+  }
+
+  startContainer(container: string): Promise<void> {
+    const found = this.#must(container);
+    found.status = this.diesAtOnce ? 'exited' : 'running';
+    return this.#answer(undefined);
+  }
+
+  stopContainer(container: string): Promise<void> {
+    this.#must(container).status = 'exited';
+    return this.#answer(undefined);
+  }
+
+  renameContainer(container: string, name: string): Promise<void> {
+    if (this.#find(name) !== undefined) return Promise.reject(new EngineError('conflict', `the name ${name} is taken`));
+    this.#must(container).name = name;
+    return this.#answer(undefined);
+  }
+
+  removeContainer(container: string): Promise<void> {
+    this.#containers = this.#containers.filter(({ id, name }) => id !== container && name !== container);
+    return this.#answer(undefined);
+  }
+
+  setRestartPolicy(container: string, policy: string): Promise<void> {
+    this.#must(container).restartPolicy = policy;
+    return this.#answer(undefined);
+  }
+
+  #find(container: string): Container | undefined {
+    return this.#containers.find(({ id, name }) => id === container || name === container);
+  }
+
+  #must(container: string): Container {
+    const found = this.#find(container);
+    if (found === undefined) throw new EngineError('notFound', `no container ${container}`);
+    return found;
+  }
+
+  #answer<Value>(value: Value): Promise<Value> {
+    this.#failIn -= 1;
+    return this.#failIn === 0 ? Promise.reject(new Error('the agent was killed here')) : Promise.resolve(value);
+  }
+}
