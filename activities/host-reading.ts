@@ -10,7 +10,6 @@ import { imageReference } from '../model/release.ts';
 import { messageOf } from './failure.ts';
 import { type HostLevel } from './host-levels.ts';
 import type { Ports } from './ports.ts';
-import { jumpTo } from './jump.ts';
 
 /** Longest time for a preflight container; ms. It reads a few files, on a host that may be busy. */
 const FACTS_JOB_MS = 60_000;
@@ -51,7 +50,7 @@ export async function readHost(ports: ReadingPorts, input: ReadHost): Promise<Ho
     order: level.order,
     report: level.report,
     busProblems: level.problems,
-    jump: jumpTo(read.release, found.facts?.installed ?? null),
+    jump: ports.versionJump(read.release, found.facts?.installed ?? null),
   };
   return { reading, pulled: pulled.pulled };
 }
@@ -72,7 +71,7 @@ async function askEngine(engine: Engine, signal: AbortSignal): Promise<string | 
   }
 }
 
-type ReadingPorts = Pick<Ports, 'engine' | 'clock' | 'values' | 'registryAuth'>;
+type ReadingPorts = Pick<Ports, 'engine' | 'clock' | 'values' | 'registryAuth' | 'versionJump'>;
 type FindFacts = ReadHost & { readonly engine: Engine | null; readonly pulled: { pulled: boolean } };
 
 async function findFacts(ports: ReadingPorts, input: FindFacts): Promise<Facts> {

@@ -1,9 +1,11 @@
-import type { Alive, Baton, Chain, Epoch, Hold, HostFacts, Order, Report } from '../model/bus.ts';
+import type { Alive, Baton, Chain, Epoch, Hold, HostFacts, InstalledRelease, Order, Report } from '../model/bus.ts';
 import type { Engine } from '../model/engine.ts';
 import type { Fleet } from '../model/fleet.ts';
 import type { HostId } from '../model/ids.ts';
 import type { Bus, Clock } from '../model/ports.ts';
+import type { Jump } from '../model/preflight.ts';
 import type { Registry } from '../model/registry.ts';
+import type { Release } from '../model/release.ts';
 
 /** Everything that the activities touch; the worker puts the real ones here. */
 export type Ports = {
@@ -17,6 +19,11 @@ export type Ports = {
   readonly loadFleet: () => Fleet;
   /** What an engine needs to pull from the image's registry; null: nothing. Read when used, never kept. */
   readonly registryAuth: (image: string) => Promise<{ readonly username: string; readonly password: string } | null>;
+  /** How a host's release stands to the one it is to get. */
+  readonly versionJump: (
+    release: Pick<Release, 'version' | 'upgradesFrom'>,
+    installed: InstalledRelease | null,
+  ) => Jump;
   readonly etcdHealth: (signal: AbortSignal) => Promise<EtcdHealth>;
 };
 

@@ -1,3 +1,4 @@
+import { versionJump } from '../drivers/version-jump.ts';
 import type { EngineInfo } from '../model/engine.ts';
 import type { Fleet } from '../model/fleet.ts';
 import { latestWord } from '../model/latest-word.ts';
@@ -9,7 +10,6 @@ import { hostImages, type Release, type ReleaseRef } from '../model/release.ts';
 import type { Finding } from '../model/upgrade.ts';
 import { readHosts, type HostOnBus } from './bus-view.ts';
 import { askEngines } from './host-engines.ts';
-import { versionJump } from './version-jump.ts';
 
 /** What an upgrade would do, and what its preflight would say as far as it can be known from outside the hosts. */
 export type PlannedUpgrade = {

@@ -7,6 +7,7 @@ import { loadFleet } from '../drivers/fleet-file.ts';
 import { parseReference } from '../drivers/oci/reference.ts';
 import { pause } from '../drivers/pause.ts';
 import { createRegistry } from '../drivers/registry.ts';
+import { versionJump } from '../drivers/version-jump.ts';
 import type { Engine } from '../model/engine.ts';
 import type { Fleet } from '../model/fleet.ts';
 import type { HostId } from '../model/ids.ts';
@@ -37,6 +38,7 @@ export function createPorts(fleetFile: string, log: WorkerLog): { readonly ports
       const file = fleet.registries[parseReference(image).registry]?.credentialsFile ?? null;
       return file === null ? null : readCredentials(file);
     },
+    versionJump,
     etcdHealth: async (signal) => askEtcdHealth(fleet.etcd, signal),
   };
   return { ports, close: () => bus.close() };

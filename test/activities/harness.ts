@@ -4,6 +4,7 @@ import type { Activities, OrderInput } from '../../activities/activities.ts';
 import { createActivities } from '../../activities/create.ts';
 import type { Ports } from '../../activities/ports.ts';
 import * as values from '../../drivers/bus-values.ts';
+import { versionJump } from '../../drivers/version-jump.ts';
 import type { HostId } from '../../model/ids.ts';
 import { parseUpgradeId } from '../../model/ids.ts';
 import type { Bus, Clock } from '../../model/ports.ts';
@@ -70,6 +71,7 @@ export function startHarness(count: number, connect?: () => Bus, clock: Clock = 
     engine: (host) => engines.get(host) ?? new FakeEngine(host),
     loadFleet: () => fleet(count),
     registryAuth: async () => Promise.resolve(null),
+    versionJump,
     etcdHealth: async () => Promise.resolve({ members: 3, unhealthy: etcd.unhealthy }),
   });
   const bus = newBus();

@@ -27,7 +27,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   activities: {
     values: ['model', 'activities'],
-    packages: [node, /^@temporalio\/(activity|common)$/, /^semver$/],
+    packages: [node, /^@temporalio\/(activity|common)$/],
   },
   drivers: { values: ['model', 'drivers'], packages: [/^(?!@temporalio\/)/] },
   agent: { values: ['model', 'drivers', 'agent'], packages: [node, /^zod$/, /^esbuild$/] },
@@ -39,7 +39,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     values: ['model', 'drivers', 'client', 'lab'],
     types: ['workflows'],
     files: [...messages, agentBuild],
-    packages: [node, /^@temporalio\/(client|common|envconfig)/, /^(commander|zod|pino|semver|execa)$/],
+    packages: [node, /^@temporalio\/(client|common|envconfig)/, /^(commander|zod|pino|execa)$/],
   },
   lab: {
     values: ['model', 'drivers', 'client', 'lab'],
