@@ -81,7 +81,7 @@ export class FakeHost {
     this.isAtWork = false;
     this.outcome = {
       host: this.name,
-      state: failure?.state ?? (order.action === 'install' ? 'done' : 'rolledBack'),
+      state: endOf(order, failure),
       from,
       to: this.installed,
       step: failure?.step ?? null,
@@ -99,4 +99,10 @@ export class FakeHost {
     if (action === 'install') this.applied += 1;
     else this.takenBack += 1;
   }
+}
+
+/** A way back that fails leaves a host that is stuck, whatever went wrong, unless it was lost. */
+function endOf({ action }: FakeOrder, failure: FakeFailure | undefined): HostOutcome['state'] {
+  if (failure === undefined) return action === 'install' ? 'done' : 'rolledBack';
+  return action === 'install' || failure.state === 'lost' ? failure.state : 'stuck';
 }

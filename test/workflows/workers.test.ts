@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { FakeFleet } from '../fakes/fake-fleet.ts';
+import { Seeded } from './seeded.ts';
 import { openWorld, type World } from './world.ts';
 
 let world: World;
@@ -109,7 +110,7 @@ const orders = (fleet: FakeFleet): readonly number[] => [...fleet.hosts.values()
 
 /** Takes the worker away at random ends of activities, and starts another. */
 function interruptByChance(fleet: FakeFleet, seed: number): { ended: () => Promise<void>; count: () => number } {
-  const random = seeded(seed);
+  const random = new Seeded(seed);
   let restarts = 0;
   let restarting: Promise<void> = Promise.resolve();
   const restart = async (): Promise<void> => {
@@ -117,21 +118,10 @@ function interruptByChance(fleet: FakeFleet, seed: number): { ended: () => Promi
     await world.startWorker();
   };
   fleet.onActivity = () => {
-    if (restarts >= INTERRUPTIONS || random() > 0.2) return;
+    if (restarts >= INTERRUPTIONS || random.next() > 0.2) return;
     restarts += 1;
     // Not awaited: the worker waits for this activity before it ends.
     restarting = restarting.then(restart);
   };
   return { ended: async () => restarting, count: () => restarts };
-}
-
-/** Mulberry32: the same numbers for the same seed. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
