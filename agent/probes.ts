@@ -80,8 +80,8 @@ function nameOf(probe: Probe): string {
   }
 }
 
-/** fetch says "fetch failed" and keeps the reason below. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message : error.message;
+  // fetch says "fetch failed" and keeps the reason below.
+  return error instanceof TypeError && error.cause instanceof Error ? error.cause.message : error.message;
 }

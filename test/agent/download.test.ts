@@ -1,0 +1,254 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { download } from '../../agent/download/download.ts';
+import { readJobOrder } from '../../agent/download/environment.ts';
+import { hostClock } from '../../agent/host-clock.ts';
+import { aliveMark, placesUnder, type Places } from '../../agent/places.ts';
+import { sha256 } from '../../agent/releases.ts';
+import { encodeRelease } from '../../drivers/release/release-json.ts';
+import type { ServiceManager } from '../../drivers/systemd.ts';
+import { digestHex, parseDigest, type Digest } from '../../model/ids.ts';
+import { countingStep, filesStep, TestHost, write } from './test-host.ts';
+
+let folder: string;
+let places: Places;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'refit-download-'));
+  places = placesUnder(join(folder, 'host'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Starts what `current` points to: an agent that comes up leaves its mark. */
+class FakeServices implements ServiceManager {
+  readonly calls: string[] = [];
+  broken: string | null = null;
+  #state = 'inactive';
+  readonly #places: Places;
+
+  constructor(of: Places) {
+    this.#places = of;
+  }
+
+  reload(): Promise<void> {
+    return this.#did('reload');
+  }
+
+  enable(unit: string): Promise<void> {
+    return this.#did(`enable ${unit}`);
+  }
+
+  start(unit: string): Promise<void> {
+    return this.#did(`start ${unit}`);
+  }
+
+  restart(unit: string): Promise<void> {
+    const version = readlinkSync(join(this.#places.agents, 'current'));
+    const comesUp = version !== this.broken;
+    this.#state = comesUp ? 'active' : 'activating';
+    if (comesUp) write(aliveMark(this.#places), version);
+    return this.#did(`restart ${unit} as ${version}`);
+  }
+
+  activeState(): Promise<string> {
+    return Promise.resolve(this.#state);
+  }
+
+  close(): void {
+    this.calls.push('close');
+  }
+
+  #did(call: string): Promise<void> {
+    this.calls.push(call);
+    return Promise.resolve();
+  }
+}
+
+type Image = { release: string; refit: string; digest: Digest; contents: Digest };
+
+/** A release image's folders. */
+function makeImage(name: string, files: Readonly<Record<string, string>> = { 'files/a': 'aaa' }): Image {
+  const release = join(folder, name, 'release');
+  const contents = Object.entries(files).map(([path, text]) => ({
+    path,
+    sha256: sha256(text),
+    sizeBytes: text.length,
+  }));
+  const health = { probes: [], minHealthyTimeMs: 0, deadlineMs: 1_000 };
+  const steps = [filesStep('f', { 'files/a': '/etc/a' })];
+  const host = { deadlineMs: 1_000, diskFreeBytes: 0, steps, health };
+  const json = encodeRelease({ schema: 1, name, version: '1.0.0', upgradesFrom: [], fleets: [], host, contents });
+  for (const [path, text] of [...Object.entries(files), ['release.json', json] as const])
+    write(join(release, path), text);
+  const refit = join(folder, name, 'refit');
+  write(join(refit, 'agent/agent.cjs'), `agent of ${name}`);
+  write(join(refit, 'runtime/node'), 'node');
+  const digest = parseDigest(`sha256:${sha256(name)}`);
+  return { release, refit, digest, contents: parseDigest(`sha256:${sha256(json)}`) };
+}
+
+async function run(
+  image: Image,
+  services: FakeServices,
+  more: { version?: string; floor?: number; config?: string } = {},
+): Promise<Readonly<Record<string, unknown>>[]> {
+  const said: Readonly<Record<string, unknown>>[] = [];
+  const order = readJobOrder({
+    REFIT_RELEASE_DIGEST: image.digest,
+    REFIT_CONTENTS_DIGEST: image.contents,
+    REFIT_DISK_FLOOR_BYTES: String(more.floor ?? 0),
+    REFIT_AGENT_CONFIG:
+      more.config ?? '{"fleet":"lab","host":"host-1","etcd":{"endpoints":["http://e:2379"],"tls":null}}',
+  });
+  await download({
+    image,
+    places,
+    order,
+    version: more.version ?? '1.0.0+one',
+    services: () => Promise.resolve(services),
+    clock: hostClock,
+    say: (line) => said.push(line),
+  });
+  return said;
+}
+
+test('release, agent, configuration and unit are put on a bare host, and the agent is started', async () => {
+  const image = makeImage('first');
+  const services = new FakeServices(places);
+
+  const said = await run(image, services);
+
+  expect(said.at(-1)).toMatchObject({ event: 'done', agent: '1.0.0+one', outcome: 'started' });
+  expect(readFileSync(join(places.release(image.digest), 'files/a'), 'utf8')).toBe('aaa');
+  expect(readFileSync(join(places.agents, 'current/agent/agent.cjs'), 'utf8')).toBe('agent of first');
+  expect(JSON.parse(readFileSync(places.config, 'utf8'))).toMatchObject({ host: 'host-1' });
+  expect(readFileSync(join(places.units, 'refit-agent.service'), 'utf8')).toContain('Restart=always');
+  expect(services.calls).toEqual([
+    'reload',
+    'enable refit-agent.service',
+    'restart refit-agent.service as 1.0.0+one',
+    'close',
+  ]);
+});
+
+test('a second download copies nothing and leaves the agent alone', async () => {
+  const image = makeImage('first');
+  const services = new FakeServices(places);
+  await run(image, services);
+  services.calls.length = 0;
+
+  const said = await run(image, services);
+
+  expect(said).toEqual([{ event: 'done', agent: '1.0.0+one', outcome: 'running', copiedBytes: 0 }]);
+  expect(services.calls).toEqual(['close']);
+});
+
+test('a damaged release on the host is copied again', async () => {
+  const image = makeImage('first');
+  const services = new FakeServices(places);
+  await run(image, services);
+  write(join(places.release(image.digest), 'files/a'), 'rot');
+
+  const said = await run(image, services);
+
+  expect(said.at(-1)).toMatchObject({ event: 'done', outcome: 'running' });
+  expect(readFileSync(join(places.release(image.digest), 'files/a'), 'utf8')).toBe('aaa');
+});
+
+test('a file in the image that is not what was ordered gets no name on the host', async () => {
+  const image = makeImage('first');
+  write(join(image.release, 'files/a'), 'forged');
+
+  await expect(run(image, new FakeServices(places))).rejects.toThrow(
+    /files\/a in the release image has sha256 .*, expected/,
+  );
+
+  expect(existsSync(places.release(image.digest))).toBe(false);
+});
+
+test('a release.json that is not what was ordered is refused first', async () => {
+  const image = makeImage('first');
+  write(join(image.release, 'release.json'), '{}');
+
+  await expect(run(image, new FakeServices(places))).rejects.toThrow(
+    /release.json in the release image is sha256:.*, expected sha256:/,
+  );
+
+  expect(readdirSync(places.releases)).toEqual([]);
+});
+
+test('a disk without room is refused before the first byte', async () => {
+  const image = makeImage('first');
+
+  await expect(run(image, new FakeServices(places), { floor: 2 ** 60 })).rejects.toThrow(
+    /bytes free, \d+ needed .* make room/,
+  );
+
+  expect(readdirSync(places.releases)).toEqual([]);
+});
+
+test('what a killed attempt left is thrown away', async () => {
+  const image = makeImage('first');
+  write(join(`${places.release(image.digest)}.partial`, 'files/junk'), 'half');
+
+  await run(image, new FakeServices(places));
+
+  expect(readdirSync(places.releases)).toEqual([digestHex(image.digest)]);
+  expect(existsSync(join(places.release(image.digest), 'files/junk'))).toBe(false);
+});
+
+test(
+  'a new agent takes over, and one that does not come up gives way to the old one',
+  { timeout: 40_000 },
+  async () => {
+    const services = new FakeServices(places);
+    await run(makeImage('first'), services);
+    const said = await run(makeImage('second'), services, { version: '2.0.0+two' });
+    services.broken = '3.0.0+three';
+
+    await expect(run(makeImage('third'), services, { version: '3.0.0+three' })).rejects.toThrow(
+      /agent 3.0.0\+three did not come up within 15 s.*agent 2.0.0\+two runs again/,
+    );
+
+    expect(said.at(-1)).toMatchObject({ agent: '2.0.0+two', outcome: 'replaced' });
+    expect(readlinkSync(join(places.agents, 'current'))).toBe('2.0.0+two');
+    expect(await services.activeState()).toBe('active');
+  },
+);
+
+test('an agent with another configuration is started anew', async () => {
+  const services = new FakeServices(places);
+  const image = makeImage('first');
+  await run(image, services);
+
+  const config = '{"fleet":"lab","host":"host-1","etcd":{"endpoints":["http://other:2379"]}}';
+  const said = await run(image, services, { config });
+
+  expect(said.at(-1)).toMatchObject({ outcome: 'replaced' });
+  expect(statSync(places.config).mode & 0o777).toBe(0o600);
+});
+
+test('an agent that is at work is not disturbed by a new one', async () => {
+  const host = new TestHost();
+  places = host.places;
+  const services = new FakeServices(places);
+  await run(makeImage('first'), services);
+  const slow = countingStep('slow', '/nowhere/x', { command: ['sleep', '30'] });
+  const agent = host.start();
+  await host.reported(
+    await host.order(host.stage({ version: '9.0.0', steps: [slow] })),
+    ({ step }) => step?.id === 'slow',
+  );
+
+  const said = await run(makeImage('second'), services, { version: '2.0.0+two' });
+
+  expect(said.at(-1)).toMatchObject({ agent: '1.0.0+one', outcome: 'kept' });
+  expect(readlinkSync(join(places.agents, 'current'))).toBe('1.0.0+one');
+  agent.stop();
+  host.close();
+});
+
+test('a job without its environment says what is missing', () => {
+  expect(() => readJobOrder({})).toThrow(/environment: REFIT_RELEASE_DIGEST/);
+});
