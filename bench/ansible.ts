@@ -2,10 +2,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { summarize } from './statistics.ts';
 
 /** Longest one play may take; measured, a host takes a quarter of a second. */
 const PLAY_TIMEOUT_MS = 10 * 60_000;
 const INSTALL_TIMEOUT_MS = 15 * 60_000;
+/** Plays of each kind; the median counts, since two whole plays are subtracted to get a host's share. */
+const PLAYS = 3;
 
 export type AnsibleTimes = {
   readonly version: string;
@@ -45,10 +48,10 @@ export async function measureAnsible(
     await run(folder, 'copy.yml', []);
     return {
       version,
-      rawMs: await run(folder, 'raw.yml', []),
-      moduleMs: await run(folder, 'copy.yml', []),
-      rawOneMs: await run(folder, 'raw.yml', one),
-      moduleOneMs: await run(folder, 'copy.yml', one),
+      rawMs: await median(() => run(folder, 'raw.yml', [])),
+      moduleMs: await median(() => run(folder, 'copy.yml', [])),
+      rawOneMs: await median(() => run(folder, 'raw.yml', one)),
+      moduleOneMs: await median(() => run(folder, 'copy.yml', one)),
     };
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -63,6 +66,12 @@ const play = (task: string): string => `- hosts: all
   tasks:
     - ${task}
 `;
+
+async function median(play: () => Promise<number>): Promise<number> {
+  const times: number[] = [];
+  for (let count = 0; count < PLAYS; count += 1) times.push(await play());
+  return summarize(times).median;
+}
 
 async function run(folder: string, playbook: string, options: readonly string[]): Promise<number> {
   const start = performance.now();
