@@ -1,16 +1,35 @@
 import { defineConfig } from 'vitest/config';
 import { CountReporter } from './test/setup/count-reporter.ts';
 
-/** unit: nothing outside the process · parts: real etcd, engine, Temporal · e2e: the lab, one file after another. */
+/** Test files at the same time: each of parts runs an etcd or an engine of its own beside it. */
+const FORKS = 2;
+
+/** A busy machine of two cores takes ten times as long as an idle one; these bounds end what hangs; ms. */
+const UNIT_TIMEOUT_MS = 120_000;
+const PART_TIMEOUT_MS = 180_000;
+const LAB_TIMEOUT_MS = 300_000;
+
+/** Longest to bring up or take down what a file, or all files, need; ms. */
+const PART_HOOK_MS = 180_000;
+const LAB_HOOK_MS = 600_000;
+
+/**
+ * unit: nothing outside the process · parts: real etcd, engine, Temporal · e2e: the lab, one file after another.
+ * They run in this order, none beside another.
+ */
 export default defineConfig({
   test: {
     reporters: ['default', new CountReporter()],
+    teardownTimeout: PART_HOOK_MS,
     projects: [
       {
         test: {
           name: 'unit',
           include: ['test/*.test.ts', 'test/{model,agent,client,lab,release}/**/*.test.ts'],
-          testTimeout: 60_000,
+          maxWorkers: FORKS,
+          testTimeout: UNIT_TIMEOUT_MS,
+          hookTimeout: UNIT_TIMEOUT_MS,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -18,8 +37,10 @@ export default defineConfig({
           name: 'parts',
           include: ['test/{drivers,workflows,activities,worker}/**/*.test.ts'],
           globalSetup: ['test/setup/parts.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+          maxWorkers: FORKS,
+          testTimeout: PART_TIMEOUT_MS,
+          hookTimeout: PART_HOOK_MS,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -27,10 +48,11 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           globalSetup: ['test/setup/lab.ts'],
+          setupFiles: ['test/setup/lab-is-up.ts'],
           fileParallelism: false,
-          testTimeout: 300_000,
-          hookTimeout: 600_000,
-          sequence: { groupOrder: 1 },
+          testTimeout: LAB_TIMEOUT_MS,
+          hookTimeout: LAB_HOOK_MS,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

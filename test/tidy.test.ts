@@ -19,7 +19,7 @@ const roots = [
   /^workflows\/index\.ts$/,
   /\.config\.ts$/,
   /\.test\.ts$/,
-  /^test\/setup\/(parts|lab)\.ts$/,
+  /^test\/setup\/(parts|lab|lab-is-up)\.ts$/,
   /^docs\/diagrams\.ts$/,
   /^lab\/sample\/dns\//,
 ];
