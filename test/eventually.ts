@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** Longest that a condition may take which usually holds at once: on two busy cores a process may stand still for seconds; ms. */
+const WITHIN_MS = 30_000;
+
 /** Waits until the check holds (does not throw, does not return false or null), and fails with its last error after the deadline. */
 export async function eventually<Result>(
   check: () => Result | Promise<Result>,
-  { withinMs = 10_000, everyMs = 10 }: { readonly withinMs?: number; readonly everyMs?: number } = {},
+  { withinMs = WITHIN_MS, everyMs = 10 }: { readonly withinMs?: number; readonly everyMs?: number } = {},
 ): Promise<Exclude<Result, false | null>> {
   const deadline = performance.now() + withinMs;
   let last: unknown;

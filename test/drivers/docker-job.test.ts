@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -37,7 +37,7 @@ describe('a job that runs to completion', () => {
       env: { WORD: 'word' },
       labels: { 'dev.refit.job': name },
       command: ['/bin/sh', '-c', script],
-      deadlineMs: 30_000,
+      deadlineMs: 120_000,
       ...more,
     };
   };
@@ -120,11 +120,12 @@ describe('a job that runs to completion', () => {
 
   test('a job that ended while nobody looked is taken over with its exit code, and not run again', async () => {
     const first = new AbortController();
-    const job = newJob('echo x >>/work/ended-runs; sleep 0.3; exit 5');
+    const job = newJob('echo x >>/work/ended-runs; while [ ! -e /work/unseen ]; do sleep 0.05; done; exit 5');
     const attempt = engine.runJob({ ...job, signal: first.signal });
     await eventually(() => isRunning(job.name));
     first.abort(new Error('the worker was killed'));
     await expect(attempt).rejects.toThrow();
+    await writeFile(join(folder, 'unseen'), '');
     await eventually(async () => (await engine.inspectContainer(job.name))?.status === 'exited');
 
     expect(await engine.runJob(job)).toMatchObject({ outcome: 'exited', exitCode: 5 });
@@ -227,7 +228,7 @@ describe('a job that runs to completion', () => {
 
     await expect(engine.info()).rejects.toMatchObject({ name: 'EngineError', kind: 'deadline' });
 
-    expect(performance.now() - began).toBeLessThan(8_000);
+    expect(performance.now() - began).toBeLessThan(30_000);
     started.cont();
     expect((await engine.info()).version).not.toBe('');
   });

@@ -10,7 +10,7 @@ import { startFakeRegistry, type FakeRegistry } from '../fakes/registry.ts';
 import { containing } from '../matching.ts';
 import { busyboxTar, startEngine, type TestEngine } from '../parts/engine.ts';
 
-const LIMITS = { byteLimit: 100_000_000, deadlineMs: 30_000 };
+const LIMITS = { byteLimit: 100_000_000, deadlineMs: 60_000 };
 
 describe('pulling an image', () => {
   let started: TestEngine;
@@ -115,7 +115,7 @@ describe('pulling an image', () => {
   test('a registry that stands still ends with the deadline, and the message says what was heard last', async () => {
     registry.behave('slow');
 
-    const outcome = await engine.pullImage({ reference: newImage(), ...LIMITS, deadlineMs: 1_500 });
+    const outcome = await engine.pullImage({ reference: newImage(), ...LIMITS, deadlineMs: 5_000 });
 
     expect(outcome).toMatchObject({
       outcome: 'failed',
@@ -173,7 +173,7 @@ describe('pulling an image', () => {
     const outcome = await engine.pullImage({ reference: newImage(), ...LIMITS, onProgress: () => void started.kill() });
 
     expect(outcome).toMatchObject({ outcome: 'failed', kind: 'unreachable' });
-    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(performance.now() - began).toBeLessThan(LIMITS.deadlineMs / 2);
     await started.start();
   });
 });

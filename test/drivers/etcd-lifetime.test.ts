@@ -30,17 +30,17 @@ describe('kept keys', () => {
     await eventually(async () => expect((await direct.read(KEY))?.value).toBe('alive'));
 
     proxy.freeze();
-    await eventually(async () => expect(await direct.read(KEY)).toBeNull(), { withinMs: 15_000 });
+    await eventually(async () => expect(await direct.read(KEY)).toBeNull());
     proxy.reset();
     proxy.thaw();
 
-    await eventually(async () => expect((await direct.read(KEY))?.value).toBe('alive'), { withinMs: 15_000 });
+    await eventually(async () => expect((await direct.read(KEY))?.value).toBe('alive'));
   });
 
   test('a kept key stays while one of three members freezes', async () => {
     await using etcd = await startEtcd({ members: 3 });
     const bus = openBus(etcd.endpoints);
-    bus.keepAlive({ key: KEY, value: () => 'alive', ttlMs: 6_000, signal: new AbortController().signal });
+    bus.keepAlive({ key: KEY, value: () => 'alive', ttlMs: 10_000, signal: new AbortController().signal });
     await eventually(() => bus.read(KEY));
     const [, second] = etcd.members;
     const others = openBus(etcd.endpoints.filter((url) => url !== second?.url));
@@ -48,7 +48,8 @@ describe('kept keys', () => {
     await eventually(() => seen.length > 0);
 
     second?.stop();
-    const until = performance.now() + 8_000;
+    // Longer than the key lives without a word.
+    const until = performance.now() + 12_000;
     await eventually(() => performance.now() > until);
 
     expect(seen.filter((entries) => entries.length === 0)).toEqual([]);
@@ -66,7 +67,7 @@ describe('connections', () => {
     const began = performance.now();
 
     expect((await bus.read(KEY))?.value).toBe('x');
-    expect(performance.now() - began).toBeLessThan(6_000);
+    expect(performance.now() - began).toBeLessThan(20_000);
   });
 
   test('an idle connection is silent: etcd hangs up on pings without a call', async () => {
@@ -74,15 +75,20 @@ describe('connections', () => {
     await using proxy = await startProxy(etcd.endpoints[0] ?? '');
     const bus = openBus([proxy.url]);
     await put(bus, KEY, 'x');
-    const quietFrom = performance.now() + 1_000;
-    await eventually(() => performance.now() > quietFrom);
-    const received = proxy.received();
+    let received = 0;
+    let quietSince = 0;
 
     // Longer than the time between two pings.
-    const until = performance.now() + 7_000;
-    await eventually(() => performance.now() > until);
+    await eventually(
+      () => {
+        if (proxy.received() !== received) quietSince = performance.now();
+        received = proxy.received();
+        return performance.now() - quietSince > 7_000;
+      },
+      { everyMs: 100 },
+    );
 
-    expect(proxy.received()).toBe(received);
+    expect(received).toBeGreaterThan(0);
   });
 });
 
@@ -108,5 +114,5 @@ test('a closed bus leaves nothing behind that keeps its process up', async () =>
   const args = ['--import', 'tsx', '--input-type=module', '--eval', script];
 
   // Ends by itself, or by the time limit with an error.
-  await promisify(execFile)(process.execPath, args, { timeout: 20_000, cwd: process.cwd() });
+  await promisify(execFile)(process.execPath, args, { timeout: 60_000, cwd: process.cwd() });
 });

@@ -48,7 +48,7 @@ describe('writes', () => {
     const written = await bus.write({ conditions: [], puts: [{ key: KEY, value: 'late' }] });
 
     expect(written).toMatchObject({ outcome: 'unknown' });
-    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(performance.now() - began).toBeLessThan(20_000);
   });
 
   test('a write goes to the next endpoint when there is no connection to the first', async () => {
@@ -91,7 +91,7 @@ describe('writes', () => {
         await etcd.members[0]?.kill();
         await etcd.members[0]?.start();
       }
-      await eventually(() => told.ok > okBefore + 4, { withinMs: 20_000 });
+      await eventually(() => told.ok > okBefore + 4, { withinMs: 60_000 });
     }
     ending.abort();
     const counts = await Promise.all(writers);

@@ -78,7 +78,7 @@ describe('a published release', () => {
     await using started = await startEngine();
     const engine = createEngine(started.access, 'host-1');
 
-    const pulled = await engine.pullImage({ reference: sample.reference, byteLimit: 200_000_000, deadlineMs: 60_000 });
+    const pulled = await engine.pullImage({ reference: sample.reference, byteLimit: 200_000_000, deadlineMs: 120_000 });
     const ran = await engine.runJob({
       name: 'download',
       image: sample.reference,
@@ -87,7 +87,7 @@ describe('a published release', () => {
       labels: {},
       command: ['download', 'for-real'],
       networkMode: 'none',
-      deadlineMs: 30_000,
+      deadlineMs: 120_000,
     });
 
     expect(pulled).toEqual({ outcome: 'pulled' });

@@ -26,7 +26,7 @@ export type TestEngine = AsyncDisposable & {
 };
 
 /** Longest until a new or restarted engine answers; ms. */
-const READY_MS = 30_000;
+const READY_MS = 60_000;
 
 /** Followed by the pid of the test's process. */
 const FOLDER_PREFIX = 'refit-engine-';

@@ -30,7 +30,7 @@ export type EtcdMember = {
 };
 
 /** Longest until a new or restarted etcd answers; ms. */
-const READY_MS = 20_000;
+const READY_MS = 60_000;
 
 export type EtcdOptions = {
   readonly members?: number;

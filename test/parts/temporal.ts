@@ -17,7 +17,7 @@ export type TestTemporal = AsyncDisposable & {
 };
 
 /** Longest until a new or restarted server answers; ms. */
-const READY_MS = 30_000;
+const READY_MS = 60_000;
 const SEARCH_ATTRIBUTES = ['RefitFleet', 'RefitUpgrade', 'RefitRelease', 'RefitPhase', 'RefitState'];
 /** The server's default of 20 polls a second makes each step of a workflow wait 100 ms. */
 const POLLS_PER_SECOND = 2_000;
