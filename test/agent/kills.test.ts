@@ -22,7 +22,7 @@ beforeAll(async () => {
   bundle = mkdtempSync(join(tmpdir(), 'refit-kills-'));
   program = join(bundle, 'program.mjs');
   await build({
-    entryPoints: [join(import.meta.dirname, 'kill-program.ts')],
+    entryPoints: [join(import.meta.dirname, 'killed/main.ts')],
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -56,8 +56,9 @@ function run({ host, order }: Prepared, inject: string | null): boolean {
     inject === null
       ? []
       : ['strace', '-f', '-qq', '-o', '/dev/null', '-e', `trace=${call ?? ''}`, '-e', `inject=${inject}`];
-  const [file = '', ...args] = [...strace, process.execPath, program, host.folder, order];
-  return spawnSync(file, args, { timeout: RUN_MS, killSignal: 'SIGKILL' }).status === 0;
+  const command = [...strace, process.execPath, program, host.folder, order];
+  const options = { timeout: RUN_MS, killSignal: 'SIGKILL' } as const;
+  return spawnSync('env', command, options).status === 0;
 }
 
 function reportOf({ host }: Prepared): Report {

@@ -1,19 +1,19 @@
 import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runAgent } from '../../agent/core/agent.ts';
-import { openDisk } from '../../agent/disk.ts';
-import { hostClock } from '../../agent/host-clock.ts';
-import { placesUnder } from '../../agent/places.ts';
-import type { HostSteps } from '../../agent/ports.ts';
-import { hostProbes } from '../../agent/probes.ts';
-import { openReleases } from '../../agent/releases.ts';
-import { createHostSteps } from '../../agent/steps/host-steps.ts';
-import { parseRelease } from '../../drivers/release/release-json.ts';
-import { encodeBusValue, parseOrder, parseReport } from '../../drivers/bus-values.ts';
-import { busKeys } from '../../model/bus.ts';
-import { parseFleetId, parseHostId } from '../../model/ids.ts';
-import { MemoryBus } from '../fakes/memory-bus.ts';
-import { noEngine } from './fake-engine.ts';
+import { runAgent } from '../../../agent/core/agent.ts';
+import { openDisk } from '../../../agent/disk.ts';
+import { hostClock } from '../../../agent/host-clock.ts';
+import { placesUnder } from '../../../agent/places.ts';
+import type { HostSteps } from '../../../agent/ports.ts';
+import { hostProbes } from '../../../agent/probes.ts';
+import { openReleases } from '../../../agent/releases.ts';
+import { createHostSteps } from '../../../agent/steps/host-steps.ts';
+import { parseRelease } from '../../../drivers/release/release-json.ts';
+import { encodeBusValue, parseOrder, parseReport } from '../../../drivers/bus-values.ts';
+import { busKeys } from '../../../model/bus.ts';
+import { parseFleetId, parseHostId } from '../../../model/ids.ts';
+import { MemoryBus } from '../../fakes/memory-bus.ts';
+import { noEngine } from '../fake-engine.ts';
 
 // An agent in a process of its own, to be killed: FOLDER ORDER. It ends by itself when the order is settled, and writes the
 // report to FOLDER/report. Steps are the real ones, each effect counted in FOLDER/effects.
