@@ -119,6 +119,23 @@ describe('upgrades by way of their client', () => {
     ]);
   });
 
+  test('of a large fleet a worker tells every host after the end, and Temporal alone as many as there is room for', async () => {
+    await using site = await openSite(150);
+    await site.startWorker();
+    await site.start({ policy: { ...defaultPolicy, install: { strategy: 'daisy-chain' } } });
+    await watchAll(site, idOf(site, 1));
+
+    const whole = await site.upgrades.progress(idOf(site, 1));
+    await site.stopWorker();
+    const kept = await site.upgrades.progress(idOf(site, 1));
+
+    expect(whole).toMatchObject({ state: 'succeeded' });
+    expect(whole?.hosts).toHaveLength(150);
+    expect(whole).not.toHaveProperty('hostsLeftOut');
+    expect((kept?.hosts.length ?? 0) + (kept?.hostsLeftOut ?? 0)).toBe(150);
+    expect(kept?.hostsLeftOut).toBeGreaterThan(0);
+  });
+
   test('a host at work shows what its activity heartbeats, and its wave’s other hosts are up to date', async () => {
     await using site = await openSite(3);
     await site.startWorker();

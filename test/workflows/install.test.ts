@@ -2,6 +2,7 @@ import { WorkflowExecutionAlreadyStartedError, WorkflowFailedError } from '@temp
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, assert, beforeAll, expect, inject, test } from 'vitest';
 import { failureTypes } from '../../model/failures.ts';
+import { searchAttributes } from '../../workflows/search-attributes.ts';
 import { statesOf } from './upgrade.ts';
 import { openWorld, type World } from './world.ts';
 
@@ -22,6 +23,24 @@ test('serial goes through the fleet in the order of the fleet file, one host at 
   expect(end.hosts.map(({ state, from, to }) => ({ state, from, to }))).toEqual(
     Array.from({ length: 4 }, () => ({ state: 'done', from: '1.0.0', to: '2.0.0' })),
   );
+});
+
+test('state and phase can be searched for, and the Web UI shows the hosts', async () => {
+  const fleet = world.fleet(2);
+  fleet.host('host-1').hold();
+  const upgrade = await world.start(fleet);
+  await fleet.until(() => fleet.begun('install').length === 1);
+  const during = (await upgrade.handle.describe()).typedSearchAttributes;
+  fleet.host('host-1').letGo();
+  await upgrade.end();
+
+  const after = (await upgrade.handle.describe()).typedSearchAttributes;
+  const page = await upgrade.handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
+
+  expect([during.get(searchAttributes.state), during.get(searchAttributes.phase)]).toEqual(['running', 'install']);
+  expect([after.get(searchAttributes.state), after.get(searchAttributes.phase)]).toEqual(['succeeded', 'end']);
+  expect(page.currentDetails).toContain(`### sample 2.0.0 on fleet ${fleet.name}: succeeded`);
+  expect(page.currentDetails).toContain('| host-2 | done | 1.0.0 | 2.0.0 |');
 });
 
 test('every host has the release before the first one is changed', async () => {
