@@ -3,6 +3,7 @@ import { EngineError, type ContainerEngine, type ContainerState, type RestartPol
 import type { ContainerStep } from '../../model/release.ts';
 import { pause } from '../../drivers/pause.ts';
 import { sha256 } from '../releases.ts';
+import { keepContainer } from './kept-containers.ts';
 import { nothingToSettle, type StepKind, type StepSite } from './kind.ts';
 
 /** How long an engine that does not answer is waited for: an earlier step may have restarted it; ms. */
@@ -14,6 +15,9 @@ const STOP_SECONDS = 10;
 const SETTLE_MS = 1_000;
 const LOOK_PERIOD_MS = 100;
 
+/** Digits that tell kept containers apart: a handful are kept. */
+const OLD_DIGITS = 8;
+
 /** The container of the name before the step. */
 const Before = z.object({
   container: z.object({ id: z.string(), running: z.boolean(), restartPolicy: z.string() }).nullable(),
@@ -23,15 +27,17 @@ const Before = z.object({
  * An infrastructure container, replaced in place. Nothing is pulled: its image came with the download.
  *
  * 1. The new one is created before the old one stops.
- * 2. The old one is renamed and kept, stopped, until the next upgrade replaces it: the way back starts it again, as it was.
+ * 2. The old one is renamed and kept, stopped, as long as its upgrade's journal: the way back starts it again, as it was.
  * 3. Every call finds the containers by name, label and id, so that a repeat after a kill goes on where it ended.
  */
 export const containerKind = (engine: ContainerEngine): StepKind<ContainerStep> => ({
   check: async (step, site) => differenceOf(step, await inspect(engine, step.name, site)) === null,
   capture: async (step, site) => {
     const found = await inspect(engine, step.name, site);
-    // What the upgrade before this one kept for its own way back.
-    await engine.removeContainer(oldName(step), { force: true, signal: site.signal });
+    // What upgrades kept whose way back is no longer kept.
+    for (const unneeded of keepContainer(site.places, site.journal, oldName(step, site))) {
+      await engine.removeContainer(unneeded, { force: true, signal: site.signal });
+    }
     if (found === null) return { container: null };
     return { container: { id: found.id, running: found.running, restartPolicy: found.restartPolicy } };
   },
@@ -63,7 +69,7 @@ async function replace(engine: ContainerEngine, step: ContainerStep, site: StepS
     if (current !== null && current.id === earlier?.id) {
       await engine.setRestartPolicy(current.id, 'no', signal);
       await engine.stopContainer(current.id, { timeoutS: STOP_SECONDS, signal });
-      await engine.renameContainer(current.id, oldName(step), signal);
+      await engine.renameContainer(current.id, oldName(step, site), signal);
     } else if (current !== null) {
       throw new Error(`container ${step.name} was replaced by somebody else meanwhile (${current.id.slice(0, 12)})`);
     }
@@ -156,7 +162,9 @@ const specOf = (
 });
 
 const newName = (step: ContainerStep): string => `${step.name}.refit-new`;
-const oldName = (step: ContainerStep): string => `${step.name}.refit-old`;
+/** One for each upgrade that is kept, so that several can be undone one after another. */
+const oldName = (step: ContainerStep, site: StepSite): string =>
+  `${step.name}.refit-old-${sha256(`${site.journal}/${site.index}`).slice(0, OLD_DIGITS)}`;
 
 function restartPolicy(name: string): RestartPolicy {
   return name === 'always' || name === 'unless-stopped' || name === 'on-failure' ? name : 'no';

@@ -219,7 +219,10 @@ describe('container', () => {
     await engine.startContainer(id);
 
     await goThereAndBack(createHostSteps(places, engine), step, () => {
-      expect(engine.names()).toEqual(['dns running always', 'dns.refit-old exited no']);
+      expect(engine.names()).toEqual([
+        'dns running always',
+        expect.stringMatching(/^dns\.refit-old-[0-9a-f]{8} exited no$/),
+      ]);
     });
 
     expect(engine.names()).toEqual(['dns running always']);
@@ -239,7 +242,10 @@ describe('container', () => {
       engine.failCall(0);
       await steps.apply(step, place(before));
 
-      expect(engine.names(), `killed at call ${call}`).toEqual(['dns running always', 'dns.refit-old exited no']);
+      expect(engine.names(), `killed at call ${call}`).toEqual([
+        'dns running always',
+        expect.stringMatching(/^dns\.refit-old-[0-9a-f]{8} exited no$/),
+      ]);
       engine.failCall(call);
       await steps.undo(step, place(before)).catch(() => undefined);
       engine.failCall(0);
@@ -247,6 +253,38 @@ describe('container', () => {
       expect(engine.names(), `undo killed at call ${call}`).toEqual(['dns running always']);
       expect((await engine.inspectContainer('dns'))?.id).toBe(id);
     }
+  });
+
+  test('two upgrades of a container are undone one after the other', async () => {
+    const steps = createHostSteps(places, engine);
+    const { id } = await engine.createContainer({ ...step, image: 'old', labels: {} });
+    await engine.startContainer(id);
+    const second = { ...step, env: { ZONE: 'other' } };
+    for (const journal of ['j1', 'j2', 'j3']) write(join(places.journal, `${journal}.jsonl`), '');
+    const first = { ...place(), journal: 'j1' };
+    const before = await steps.capture(step, first);
+    await steps.apply(step, { ...first, before });
+    const beforeSecond = await steps.capture(second, { ...place(), journal: 'j2' });
+    await steps.apply(second, { ...place(beforeSecond), journal: 'j2' });
+
+    await steps.undo(second, { ...place(beforeSecond), journal: 'j2' });
+    expect(await steps.check(step, { ...first, before })).toBe(true);
+    await steps.undo(step, { ...first, before });
+
+    expect(engine.names()).toEqual(['dns running always']);
+    expect((await engine.inspectContainer('dns'))?.id).toBe(id);
+  });
+
+  test('a kept container goes when its upgrade is no longer kept', async () => {
+    const steps = createHostSteps(places, engine);
+    await engine.startContainer((await engine.createContainer({ ...step, image: 'old', labels: {} })).id);
+    const before = await steps.capture(step, { ...place(), journal: 'j1' });
+    await steps.apply(step, { ...place(before), journal: 'j1' });
+    expect(engine.names()).toHaveLength(2);
+
+    await steps.capture({ ...step, env: {} }, { ...place(), journal: 'j9' });
+
+    expect(engine.names()).toEqual(['dns running always']);
   });
 
   test('a container that dies at once is a failure that says so', async () => {
