@@ -1,5 +1,4 @@
 import { startChild } from '@temporalio/workflow';
-import type { HostId } from '../model/ids.ts';
 import type { WaveSummary } from '../model/plan.ts';
 import { ask, gate, insist } from './gate.ts';
 import { follow } from './follow.ts';
@@ -7,7 +6,7 @@ import { installChain } from './install-chain.ts';
 import type { Ending, Run } from './run.ts';
 import { settleOutcomes } from './settle.ts';
 import { upgradeWave } from './upgrade-wave.ts';
-import type { WaveInput } from './wave-input.ts';
+import { waveInput } from './wave-orders.ts';
 
 /** Install phase: wave after wave, the next only when every host of the one before is healthy or was left. */
 export async function install(run: Run): Promise<Ending> {
@@ -40,7 +39,7 @@ async function installWave(run: Run, wave: WaveSummary): Promise<Ending> {
     const hosts = run.hostsOf(wave.name, 'staged');
     if (hosts.length === 0) return 'go';
     const result = await insist(run, wave.name, async () => {
-      const input = waveInput(run, wave, hosts);
+      const input = waveInput(run, wave, { action: 'install', hosts });
       const staticSummary = `${wave.name}: ${hosts.length} hosts to ${input.release.version}`;
       return follow(run, wave.name, async (options) =>
         startChild(upgradeWave, { ...options, staticSummary, args: [input] }),
@@ -50,23 +49,4 @@ async function installWave(run: Run, wave: WaveSummary): Promise<Ending> {
     const settled = await settleOutcomes(run, result.outcomes);
     if (settled !== 'go') return settled;
   }
-}
-
-function waveInput(run: Run, wave: WaveSummary, hosts: readonly HostId[]): WaveInput {
-  const { fleet, upgrade, policy } = run.input;
-  const { release, hostDeadlineMs } = run.planned();
-  return {
-    fleet,
-    upgrade,
-    release,
-    epoch: run.epoch,
-    sequence: run.takeSequence(hosts.length),
-    name: wave.name,
-    action: 'install',
-    hosts: hosts.map((name) => ({ name, from: run.host(name).from })),
-    maxUnavailable: wave.maxUnavailable,
-    gatekeeper: wave.gatekeeper && run.hostsOf(wave.name, 'done').length === 0,
-    deadlineMs: Math.min(hostDeadlineMs, policy.hostDeadlineMs),
-    silenceMs: policy.silenceMs,
-  };
 }

@@ -7,7 +7,7 @@ import { gate, insist } from './gate.ts';
 import { follow } from './follow.ts';
 import type { Run } from './run.ts';
 import { upgradeWave } from './upgrade-wave.ts';
-import type { WaveInput } from './wave-input.ts';
+import { waveInput } from './wave-orders.ts';
 
 /** Takes every host that this upgrade changed back: waves and hosts in reverse order, with the same bound on hosts away. */
 export async function rollBack(run: Run): Promise<'rolledBack' | 'aborted'> {
@@ -29,7 +29,7 @@ async function revertWave(run: Run, wave: WaveSummary): Promise<'go' | 'abort'> 
     if ((await gate(run)) !== 'go') return 'abort';
     const hosts = [...left].slice(0, MAX_WAVE_HOSTS);
     const result = await insist(run, `roll back of ${wave.name}`, async () => {
-      const input = revertInput(run, wave, hosts);
+      const input = waveInput(run, wave, { action: 'revert', hosts });
       const staticSummary = `roll back ${hosts.length} hosts`;
       return follow(run, input.name, async (options) =>
         startChild(upgradeWave, { ...options, staticSummary, args: [input] }),
@@ -60,23 +60,4 @@ async function skippedOf(run: Run, failed: readonly HostOutcome[]): Promise<read
   const skipped = failed.map(({ host }) => host).filter((host) => run.takeAnswer(host) === 'skip');
   for (const host of skipped) run.move(host, 'skipped');
   return skipped;
-}
-
-function revertInput(run: Run, wave: WaveSummary, hosts: readonly HostId[]): WaveInput {
-  const { fleet, upgrade, policy } = run.input;
-  const { release, hostDeadlineMs } = run.planned();
-  return {
-    fleet,
-    upgrade,
-    release,
-    epoch: run.epoch,
-    sequence: run.takeSequence(hosts.length),
-    name: `rollback-${wave.name}`,
-    action: 'revert',
-    hosts: hosts.map((name) => ({ name, from: release.version })),
-    maxUnavailable: wave.maxUnavailable,
-    gatekeeper: false,
-    deadlineMs: Math.min(hostDeadlineMs, policy.hostDeadlineMs),
-    silenceMs: policy.silenceMs,
-  };
 }

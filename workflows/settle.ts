@@ -109,7 +109,7 @@ async function judge(run: Run, step: StepId | null): Promise<Verdict> {
     const probe = await unlessEnded(run, async () => probing.probeHost.executeWithOptions({ summary }, [input]));
     if (probe === null) return 'unknown';
     const verdict = probe.ok ? 'release' : 'environment';
-    run.decide({ rule, decision: verdict, because: because(probe.evidence), by });
+    run.decide({ rule, decision: `the ${verdict} is at fault`, because: because(probe.evidence), by });
     return verdict;
   } catch (error) {
     if (!(error instanceof ActivityFailure) || isCancellation(error) || isFatal(error)) throw error;

@@ -64,7 +64,7 @@ describe('with the default policy', () => {
     await upgrade.command('resume');
     const end = await upgrade.end();
 
-    expect(waiting.error).toMatch(/host-4 failed: .*; and 1 more$/);
+    expect(waiting.error).toMatch(/failed: .*; and 1 more$/);
     expect(end.state).toBe('succeeded');
     expect(fleet.versions()).toEqual(Array.from({ length: 5 }, () => '2.0.0'));
   });
@@ -177,7 +177,7 @@ describe('policies', () => {
     expect(statesOf(end)).toEqual({
       ...{ 'host-1': 'rolledBack', 'host-2': 'rolledBack', 'host-3': 'reverted', 'host-4': 'staged' },
     });
-    expect(end.decisions.map(({ decision }) => decision)).toEqual(['release', 'rollback host-3']);
+    expect(end.decisions.map(({ decision }) => decision)).toEqual(['the release is at fault', 'rollback host-3']);
   });
 });
 
@@ -193,7 +193,11 @@ describe('environment or release', () => {
     expect(fleet.log).toContain('probe host-3');
     expect(fleet.begun('revert')).toEqual([]);
     expect(end.decisions).toMatchObject([
-      { rule: 'environment-or-release', decision: 'environment', because: 'packages on host-3: registry is away' },
+      {
+        rule: 'environment-or-release',
+        decision: 'the environment is at fault',
+        because: 'packages on host-3: registry is away',
+      },
       { rule: 'environment', decision: 'retry host-2' },
     ]);
   });

@@ -1,0 +1,30 @@
+import type { HostId } from '../model/ids.ts';
+import type { WaveSummary } from '../model/plan.ts';
+import type { Run } from './run.ts';
+import type { WaveInput } from './wave-input.ts';
+
+/** What a wave's child is told: its hosts are ordered to install, or to go back to where they were. */
+export function waveInput(
+  run: Run,
+  wave: WaveSummary,
+  { action, hosts }: { readonly action: WaveInput['action']; readonly hosts: readonly HostId[] },
+): WaveInput {
+  const { fleet, upgrade, policy } = run.input;
+  const { release, hostDeadlineMs } = run.planned();
+  const isInstall = action === 'install';
+  return {
+    fleet,
+    upgrade,
+    release,
+    epoch: run.epoch,
+    sequence: run.takeSequence(hosts.length),
+    name: isInstall ? wave.name : `rollback-${wave.name}`,
+    action,
+    hosts: hosts.map((name) => ({ name, from: isInstall ? run.host(name).from : release.version })),
+    maxUnavailable: wave.maxUnavailable,
+    // Nobody waits for a gatekeeper on the way back: every host was here before.
+    gatekeeper: isInstall && wave.gatekeeper && run.hostsOf(wave.name, 'done').length === 0,
+    deadlineMs: Math.min(hostDeadlineMs, policy.hostDeadlineMs),
+    silenceMs: policy.silenceMs,
+  };
+}
