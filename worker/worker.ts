@@ -12,6 +12,8 @@ const MAX_ACTIVITIES = 256;
 const SHUTDOWN_GRACE = '2 seconds';
 /** When a worker that does not drain ends all the same. */
 const SHUTDOWN_FORCE = '15 seconds';
+/** How long a task waits for the worker that knows the run, before any other takes it: a worker that was killed is noticed by then. */
+const STICKY_TIMEOUT = '2 seconds';
 /** How often a heartbeat is passed on to the server, where the live progress reads it. */
 const HEARTBEAT_THROTTLE = '1 second';
 
@@ -37,6 +39,7 @@ export async function createRefitWorker(options: RefitWorkerOptions): Promise<Wo
     maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
     maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
     defaultHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
+    stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
     shutdownGraceTime: SHUTDOWN_GRACE,
     shutdownForceTime: SHUTDOWN_FORCE,
   });
