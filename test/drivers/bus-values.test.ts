@@ -95,7 +95,7 @@ describe('values of the bus', () => {
     ],
     ['a missing field', { ...order, epoch: undefined }, 'epoch:'],
     ['a sequence below nothing', { ...order, sequence: -1 }, 'sequence:'],
-    ['an upgrade with a path in it', { ...order, upgrade: '../x' }, 'upgrade: expected a upgrade name'],
+    ['an upgrade with a path in it', { ...order, upgrade: '../x' }, 'upgrade: expected an upgrade name'],
     ['no time at all', { ...order, deadlineMs: 0 }, 'deadlineMs:'],
   ])('an order with %s is unreadable, and the problem names the field', (_what, value, problem) => {
     expect(parseOrder(JSON.stringify(value))).toMatchObject({ ok: false });
