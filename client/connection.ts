@@ -17,12 +17,19 @@ export type TemporalConnection = {
   readonly address: string;
 };
 
-/** Connects to the fleet's Temporal; TEMPORAL_* variables and Temporal's own configuration file win over the fleet file. */
+/** Where the fleet's Temporal is; TEMPORAL_* variables and Temporal's own configuration file win over the fleet file. */
+export function temporalPlace(fleet: Fleet): Pick<TemporalConnection, 'address' | 'namespace'> {
+  const { namespace, connectionOptions } = loadClientConnectConfig();
+  return {
+    address: connectionOptions.address ?? fleet.temporal?.address ?? 'localhost:7233',
+    namespace: namespace ?? fleet.temporal?.namespace ?? 'default',
+  };
+}
+
+/** Connects to it. Throws Unreachable when it doesn't answer. */
 export async function connectTemporal(fleet: Fleet): Promise<TemporalConnection> {
-  const config = loadClientConnectConfig();
-  const { address: configured, apiKey, tls, metadata } = config.connectionOptions;
-  const address = configured ?? fleet.temporal?.address ?? 'localhost:7233';
-  const namespace = config.namespace ?? fleet.temporal?.namespace ?? 'default';
+  const { apiKey, tls, metadata } = loadClientConnectConfig().connectionOptions;
+  const { address, namespace } = temporalPlace(fleet);
   try {
     const connection = await Connection.connect({
       address,

@@ -13,7 +13,7 @@ const START_DEADLINE_MS = 90_000;
 const SHOWN_LINES = 15;
 
 /** What the worker logs once it takes work. */
-const STARTED = 'worker started';
+export const WORKER_STARTED = 'worker started';
 
 /** Starts a worker of this checkout for the lab's fleet, and returns when it takes work. */
 export async function startWorker(paths: LabPaths, onStart: (worker: Detached) => Promise<void>): Promise<Detached> {
@@ -40,7 +40,7 @@ export async function startWorker(paths: LabPaths, onStart: (worker: Detached) =
 }
 
 function lookAtWorker(worker: Detached, log: string): Look<'started' | 'ended'> {
-  if (log.includes(STARTED)) return ready('started');
+  if (log.includes(WORKER_STARTED)) return ready('started');
   return isAlive(worker) ? notYet('it has not said so yet') : ready('ended');
 }
 

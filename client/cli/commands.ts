@@ -62,6 +62,12 @@ const known: readonly KnownCommand[] = [
     load: async () => (await import('./worker.ts')).registerWorker,
   },
   {
+    name: 'dev',
+    group: serving,
+    summary: 'Temporal and a worker in the foreground',
+    load: async () => (await import('./dev.ts')).registerDev,
+  },
+  {
     name: 'lab',
     group: serving,
     summary: 'real hosts on this machine: up, down, status, exec',

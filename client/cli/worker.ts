@@ -1,10 +1,7 @@
 import type { Command } from 'commander';
 import { spawn } from 'node:child_process';
-import { resolve } from 'node:path';
 import { CliExit, exitCodes } from './exit.ts';
-
-/** The worker's own program: the command line only starts it, and never loads it. */
-const main = resolve(import.meta.dirname, '..', '..', 'worker', 'main.ts');
+import { workerArguments } from './worker-program.ts';
 
 /** Signals that a worker drains on. The terminal sends them to both; a service manager to this process only. */
 const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
@@ -19,7 +16,7 @@ export function registerWorker(program: Command): void {
 }
 
 async function runWorker(): Promise<void> {
-  const child = spawn(process.execPath, ['--import', 'tsx', main], { stdio: 'inherit' });
+  const child = spawn(process.execPath, workerArguments(), { stdio: 'inherit' });
   const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
   for (const signal of FORWARDED) process.on(signal, forward);
   const code = await new Promise<number | null>((done, failed) => {

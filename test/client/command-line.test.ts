@@ -46,6 +46,7 @@ describe('the command line', () => {
       'fleet',
       'release',
       'worker',
+      'dev',
       'lab',
     ]) {
       expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
@@ -63,6 +64,7 @@ describe('the command line', () => {
     ['approve'],
     ['retry'],
     ['fleet', 'status'],
+    ['dev'],
   ])('has examples in the help of %s %s', async (...argv) => {
     const { exitCode, stdout } = await refit([...argv, '--help']);
 
@@ -81,6 +83,7 @@ describe('the command line', () => {
     ['an id that can be none', ['pause', 'Lab 1'], 'expected an upgrade name'],
     ['options that contradict each other', ['plan', 'x:1', '--install', 'serial', '--waves', '1'], '--install waves'],
     ['no fleet file', ['fleet'], 'expected this file in'],
+    ['no fleet file to serve', ['dev'], 'expected this file in'],
   ])('refuses %s as wrong input', async (_, argv, message) => {
     const { exitCode, stdout, stderr } = await refit(argv);
 
