@@ -119,9 +119,12 @@ describe('style', () => {
 });
 
 describe('dependencies', () => {
-  const { dependencies } = z
-    .object({ dependencies: z.record(z.string(), z.string()) })
+  const versions = z.record(z.string(), z.string());
+  const { dependencies, devDependencies } = z
+    .object({ dependencies: versions, devDependencies: versions })
     .parse(JSON.parse(readText('package.json')));
+  const [, chapter = ''] = readText('docs/ARCHITECTURE.md').split('## Dependencies');
+  const named = [...chapter.matchAll(/`([^`]+)`/g)].map(([, name]) => name);
   const imported = new Set(own.flatMap((source) => source.imports.map(({ specifier }) => specifier)));
 
   test('every one is used', () => {
@@ -133,10 +136,18 @@ describe('dependencies', () => {
   });
 
   test('every one has a line in docs/ARCHITECTURE.md that says what for', () => {
-    const page = readText('docs/ARCHITECTURE.md');
-    const isNamed = (name: string): boolean => page.includes(`\`${name.replace(/^(@temporalio\/).*/, '$1*')}\``);
+    const isNamed = (name: string): boolean => named.includes(name.replace(/^(@temporalio\/).*/, '$1*'));
+    const isNamedForDevelopment = (name: string): boolean => named.includes(name.replace(/^(@types\/).*/, '$1*'));
 
     expect(Object.keys(dependencies).filter((name) => !isNamed(name))).toEqual([]);
+    expect(Object.keys(devDependencies).filter((name) => !isNamedForDevelopment(name))).toEqual([]);
+  });
+
+  test('no line of that page’s table is about one that is gone', () => {
+    const rows = [...chapter.matchAll(/^\| `([^`]+)`/gm)].map(([, name = '']) => name);
+
+    expect(rows.filter((name) => !(name in dependencies) && name !== '@temporalio/*')).toEqual([]);
+    expect(rows.length).toBeGreaterThan(0);
   });
 });
 

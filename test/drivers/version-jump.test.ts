@@ -25,7 +25,7 @@ describe('how an installed release stands to the next', () => {
     ['1.5.0-rc.1', '2.0.0', ['^1.0.0'], 'supported'],
     ['1.0.0-rc.1', '2.0.0', ['^1.0.0'], 'unsupported'],
     ['no version', '2.0.0', ['^1.0.0'], 'unsupported'],
-  ] as const)('%s → %s, from %j: %s', (from, to, upgradesFrom, expected) => {
+  ] as const)('%s → %s, from %j: %s', (...[from, to, upgradesFrom, expected]) => {
     expect(jump(from, to, upgradesFrom)).toBe(expected);
   });
 });
