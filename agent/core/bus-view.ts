@@ -4,6 +4,8 @@ import type { FleetId, HostId, UpgradeId } from '../../model/ids.ts';
 import type { Bus, BusEntry } from '../../model/ports.ts';
 import { parseBaton, parseChain } from '../../drivers/bus-values.ts';
 
+export type SeenBaton = { readonly baton: Baton; readonly revision: string };
+
 /**
  * What the bus last showed: this host's order and report, and, for an order that waits for its turn, the chain of its
  * upgrade. Levels: every callback replaces what was there. An unreadable baton is nobody's, an unreadable hold holds.
@@ -14,7 +16,7 @@ export class BusView {
   readonly #onChange: () => void;
   #followed: { readonly upgrade: UpgradeId; readonly watch: AbortController } | null = null;
   order: BusEntry | null = null;
-  baton: { readonly baton: Baton; readonly revision: string } | null = null;
+  baton: SeenBaton | null = null;
   chain: Chain | null = null;
   isHeld = false;
 
@@ -53,9 +55,16 @@ export class BusView {
 
   /** Reads the baton anew, when a hand-off was refused or its answer was lost. */
   async rereadBaton(upgrade: UpgradeId): Promise<void> {
-    this.#showBaton(await this.#bus.read(this.#keys.baton(upgrade)));
-    const chain = await this.#bus.read(this.#keys.chain(upgrade));
-    this.chain = chain === null ? null : readable(parseChain(chain.value));
+    const { baton, chain } = this;
+    const readBaton = await this.#bus.read(this.#keys.baton(upgrade));
+    const readChain = await this.#bus.read(this.#keys.chain(upgrade));
+    this.replaceBaton(baton, toBaton(readBaton));
+    if (this.chain === chain) this.chain = readChain === null ? null : readable(parseChain(readChain.value));
+  }
+
+  /** An answer may be older than what the watch has shown meanwhile: then the watch is right. */
+  replaceBaton(before: SeenBaton | null, after: SeenBaton | null): void {
+    if (this.baton === before) this.baton = after;
   }
 
   #show(entries: readonly BusEntry[], upgrade: UpgradeId | null): void {
@@ -64,13 +73,13 @@ export class BusView {
     const chain = entry(this.#keys.chain);
     this.chain = chain === null ? null : readable(parseChain(chain.value));
     this.isHeld = entry(this.#keys.hold) !== null;
-    this.#showBaton(entry(this.#keys.baton));
+    this.baton = toBaton(entry(this.#keys.baton));
   }
+}
 
-  #showBaton(entry: BusEntry | null): void {
-    const baton = entry === null ? null : readable(parseBaton(entry.value));
-    this.baton = entry === null || baton === null ? null : { baton, revision: entry.revision };
-  }
+function toBaton(entry: BusEntry | null): SeenBaton | null {
+  const baton = entry === null ? null : readable(parseBaton(entry.value));
+  return entry === null || baton === null ? null : { baton, revision: entry.revision };
 }
 
 const find = (entries: readonly BusEntry[], key: string): BusEntry | null =>

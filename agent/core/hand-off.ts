@@ -28,7 +28,7 @@ export async function handOff(context: AgentContext, work: Work): Promise<void> 
     });
     if (written.outcome === 'ok') {
       ports.log('baton handed on', { upgrade: work.order.upgrade, holder: next.holder, position: next.position });
-      view.baton = { baton: next, revision: written.revision };
+      view.replaceBaton(held, { baton: next, revision: written.revision });
       return;
     }
   }

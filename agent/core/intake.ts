@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isAtWork } from '../../model/agent-phase.ts';
 import { unreachable } from '../../model/assert.ts';
 import type { Order } from '../../model/bus.ts';
 import type { Release } from '../../model/release.ts';
@@ -10,7 +11,7 @@ import { withLimit } from './limit.ts';
 import { appendOrFreeRoom } from './record-anyway.ts';
 import type { Answered } from './records.ts';
 import { staleReport, unreadableReport } from './report.ts';
-import { installedRelease } from './state.ts';
+import { installedRelease, phaseOf } from './state.ts';
 
 /** Longest time for a probe's look; ms. */
 const PROBE_DEADLINE_MS = 25_000;
@@ -120,13 +121,18 @@ async function look(context: AgentContext, order: Order, release: Release): Prom
   }
 }
 
-/** A journal that can't be written, for want of room above all, leaves the host as it is, and says so. */
+/**
+ * A journal that can't be written, for want of room above all, leaves the host as it is, and says so. While the host is
+ * at work that is not the last word: nobody may take a host for idle because of it.
+ */
 function attempt(context: AgentContext, order: Order, write: () => void): void {
   try {
     write();
   } catch (error) {
+    const why = `the journal can't be written: ${messageOf(error)}; nothing was done`;
+    const busy = isAtWork(phaseOf(context.ledger.state));
     context.ports.log('journal failed', { error: messageOf(error) });
-    answer(context, order, { refused: `the journal can't be written: ${messageOf(error)}; nothing was done` });
+    answer(context, order, { refused: busy ? `busy, and ${why}` : why, busy });
   }
 }
 

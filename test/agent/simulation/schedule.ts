@@ -168,14 +168,8 @@ function writeStale(
   const host = knowing[world.random.between(0, Math.max(0, knowing.length - 1))];
   if (host === undefined) return;
   const key = busKeys(fleet).order(host.id);
-  const entry = store.get(key);
   world.note(() => `stale order ${order.epoch}.${order.sequence} for ${host.id}`);
   store.apply({ conditions: [], puts: [{ key, value: JSON.stringify(order) }] });
-  // The worker that counts finds its order gone and writes it again.
-  world.after(world.random.between(10, 1_000), () => {
-    const isStill = store.get(key)?.value === JSON.stringify(order);
-    if (entry !== null && isStill) store.apply({ conditions: [], puts: [{ key, value: entry.value }] });
-  });
 }
 
 type Judged = {
@@ -200,13 +194,16 @@ function judge(world: World, { store, hosts, undoFails, mission }: Judged): void
     // Before the upgrade, or, when the host was ordered again, before that order.
     const isOn = host.installed() === ref.version;
     const isUntouched = isOn ? applied === steps.length : host.things.size === 0;
-    if (['idle', 'staged', 'reverted'].includes(phase) && !isUntouched)
+    // A host that was stuck and waits to be taken up again is neither.
+    const mayBeHalf = phase === 'staged' && undoFails.has(host.id);
+    if (['idle', 'staged', 'reverted'].includes(phase) && !isUntouched && !mayBeHalf)
       say(`${applied} of ${steps.length} steps are there`);
     if (phase === 'stuck' && !undoFails.has(host.id)) say('though no undo fails');
     if (!['idle', 'staged', 'done', 'reverted', 'stuck'].includes(phase)) say('which is no end');
     if (host.installed() !== host.installedFile()) say(`installed.json says ${host.installedFile() ?? 'nothing'}`);
-    if (mission.rollsBack && isOn && phase !== 'stuck') say('after a roll back');
     const report = store.json<Report>(busKeys(fleet).report(host.id));
+    const isGoneBack = !isOn || phase === 'stuck' || report?.refused != null;
+    if (mission.rollsBack && !isGoneBack) say('after a roll back');
     if (report !== null && report.phase !== phase) say(`the report says ${report.phase}`);
     if (report === null && phase !== 'idle') say('and no report tells it');
   }

@@ -150,8 +150,9 @@ export class SimWorker {
     order: Order,
     { holds, isBusyAnAnswer = false }: { holds: (report: Report) => boolean; isBusyAnAnswer?: boolean },
   ): Report | null {
-    // A wipe takes orders with it; whoever gave one gives it again.
-    if (this.#store.get(this.#keys.order(host)) === null) this.#apply(this.#keys.order(host), order);
+    // A wipe takes orders with it, a stale one replaces them; whoever gave one gives it again.
+    const key = this.#keys.order(host);
+    if (this.#store.get(key)?.value !== JSON.stringify(order)) this.#apply(key, order);
     const report = this.#store.json<Report>(this.#keys.report(host));
     if (report === null || !isSameOrder(report, order)) return null;
     if (report.refused !== null) return report.refused.startsWith('busy') && !isBusyAnAnswer ? null : report;
