@@ -48,8 +48,8 @@ export function openDisk(places: Places): Disk {
     },
     removeJournal: (name) => {
       rmSync(file(name), { force: true });
+      // Not synced: a journal that a power cut brings back is one that is removed again.
       rmSync(join(places.undo, name), { recursive: true, force: true });
-      syncFolder(places.journal);
       sizes.delete(name);
     },
     freeReserve: () => rmSync(reserve, { force: true }),

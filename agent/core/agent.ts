@@ -8,7 +8,7 @@ import { takeOrders } from './intake.ts';
 import { Ledger } from './ledger.ts';
 import { reportOf, type Reporter } from './report.ts';
 import { Sender } from './sender.ts';
-import { currentWork, highestOrder, phaseOf, type AgentState } from './state.ts';
+import { currentWork, highestOrder, installedRelease, phaseOf, type AgentState } from './state.ts';
 import { doWork, type Interrupt } from './work.ts';
 import type { UpgradeId } from '../../model/ids.ts';
 
@@ -62,7 +62,9 @@ function keepAlive({ identity, ports, ledger, bootId }: AgentContext, signal: Ab
   const value = (): string => {
     const phase = phaseOf(ledger.state);
     const epoch = highestOrder(ledger.state)?.epoch ?? 0;
-    return encodeBusValue({ v: 1, agent: identity.version, bootId, phase, epoch, facts: ports.facts(phase) });
+    // Facts may be half a minute old; what the journals say is not.
+    const facts = { ...ports.facts(phase), installed: installedRelease(ledger.state) };
+    return encodeBusValue({ v: 1, agent: identity.version, bootId, phase, epoch, facts });
   };
   const key = busKeys(identity.fleet).alive(identity.host);
   ports.bus.keepAlive({ key, value, ttlMs: ALIVE_TTL_MS, signal });

@@ -93,8 +93,20 @@ export async function verifyHost(context: AgentContext, work: Work, signal: Abor
   const measuredLast = waitedMs === 0 ? measured : await measure(context, work, signal);
   signal.throwIfAborted();
   context.ledger.append({ type: 'finished', phase: 'done', error: null, measured: measuredLast });
-  context.ledger.publishInstalled();
+  publishAfterReport(context);
   context.ports.log('done', { upgrade: work.order.upgrade, version: work.order.release.version });
+}
+
+/** `installed.json` follows from the journal, so the report does not wait for it; an agent that starts writes it anew. */
+export function publishAfterReport(context: AgentContext): void {
+  const { ledger, sender, ports } = context;
+  void Promise.race([sender.idle(), ports.clock.sleep(LAST_WORD_MS)]).then(() => {
+    try {
+      ledger.publishInstalled();
+    } catch (error) {
+      ports.log('installed.json not written', { error: String(error) });
+    }
+  });
 }
 
 /** The host is on this release already: nothing is applied unless what is measured says otherwise. */

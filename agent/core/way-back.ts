@@ -1,7 +1,7 @@
 import type { ReportError } from '../../model/bus.ts';
 import type { Step } from '../../model/release.ts';
 import type { AgentContext } from './context.ts';
-import { reboot, stepRun, type StepRun } from './install.ts';
+import { publishAfterReport, reboot, stepRun, type StepRun } from './install.ts';
 import { appendOrNote } from './record-anyway.ts';
 import type { JournalBody } from './records.ts';
 import type { StepState, Work } from './state.ts';
@@ -48,11 +48,7 @@ export async function finishWayBack(
 ): Promise<void> {
   const measured = phase === 'reverted' ? await measureBack(context, work, signal) : {};
   await recordEnd(context, { type: 'finished', phase, error, measured });
-  try {
-    context.ledger.publishInstalled();
-  } catch (cause) {
-    context.ports.log('installed.json not written', { error: String(cause) });
-  }
+  publishAfterReport(context);
   context.ports.log(phase, { upgrade: work.order.upgrade, error: error?.message ?? null });
 }
 

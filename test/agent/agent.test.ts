@@ -29,7 +29,9 @@ test('an order is installed, measured and reported, and the host says what it is
   expect(report).toMatchObject({ phase: 'done', refused: null, error: null, installed: { version: '2.0.0' } });
   expect(report.measured['file:/etc/motd']).toMatch(/^sha256:[0-9a-f]{64}$/);
   expect(read('etc/motd')).toBe('welcome to 2.0.0\n');
-  expect(JSON.parse(read('var/lib/refit/installed.json'))).toMatchObject({ version: '2.0.0', digest: ref.digest });
+  await eventually(() =>
+    expect(JSON.parse(read('var/lib/refit/installed.json'))).toMatchObject({ version: '2.0.0', digest: ref.digest }),
+  );
 });
 
 test('a step that fails takes the host back to what it was, and the report says which step and why', async () => {
