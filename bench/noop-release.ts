@@ -5,10 +5,10 @@ import { createRegistry, type Published } from '../drivers/registry.ts';
 import { buildRelease } from '../drivers/release/build.ts';
 import type { Fleet } from '../model/fleet.ts';
 
-/** A file that the first of these releases brings, and every later one finds as it should be. */
+/** One file, which the first of these releases brings and every later one finds as it should be: what Ansible's copy does. */
 const manifest = (
   version: string,
-): string => `# A release whose steps have nothing to do once the first one was installed.
+): string => `# A release whose step has nothing to do once the first one was installed.
 name: bench
 version: ${version}
 host:
@@ -16,10 +16,6 @@ host:
     - id: file
       type: files
       files: [{ from: files/bench.conf, to: /etc/refit-bench.conf, mode: '0644' }]
-    - id: command
-      type: run
-      check: ['true']
-      command: ['false']
 `;
 
 /** Builds and publishes a release that differs from the one before in its version alone. */
