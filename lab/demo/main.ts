@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { openLab, type Lab } from '../lab.ts';
 import { REGISTRY_NAME, registryEndpoint } from '../registry.ts';
+import { DEFAULT_LAB } from '../paths.ts';
 import type { LabState } from '../state.ts';
 import { SAMPLE_REPOSITORY, publishSample } from '../sample/publish.ts';
 import { FIRST_VERSION, NEXT_VERSION } from '../sample/sample.ts';
@@ -43,7 +44,7 @@ async function main(): Promise<number> {
   step(5, 'Ask every host what it runs: its daemon, its package database and its name server.');
   const after = await Promise.all(hosts.map((host) => measure(lab, host)));
   process.stdout.write(`\n${resultTable({ before, after, seen, times })}\n\n`);
-  return conclude(up.state, after);
+  return conclude(lab, up.state, after);
 }
 
 async function publish({ registry }: LabState, lab: Lab): Promise<void> {
@@ -83,9 +84,10 @@ async function upgradeUnderLoad(
   }
 }
 
-function conclude(state: LabState, after: readonly Measured[]): number {
+function conclude(lab: Lab, state: LabState, after: readonly Measured[]): number {
   say(`what happened, in Temporal's Web UI: ${temporalUi(state)}`);
   say('the lab stays up: look around with npx refit fleet status, take it down with npx refit lab down');
+  if (lab.name !== DEFAULT_LAB) say(`for this lab: export REFIT_LAB=${lab.name} REFIT_FLEET=${lab.paths.fleetFile}`);
   const elsewhere = after.filter((host) => versionOf(host) !== NEXT_VERSION);
   for (const host of elsewhere) say(`${host.host} was not measured at ${NEXT_VERSION}`);
   if (elsewhere.length === 0) say(`all ${after.length} hosts were measured at ${NEXT_VERSION}`);
