@@ -2,22 +2,24 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { summarize } from './statistics.ts';
 
 /** Longest one play may take; measured, a host takes a quarter of a second. */
 const PLAY_TIMEOUT_MS = 10 * 60_000;
 const INSTALL_TIMEOUT_MS = 15 * 60_000;
-/** Plays of each kind; the median counts, since two whole plays are subtracted to get a host's share. */
+/** Plays of each kind; each gives one time less than it has hosts. */
 const PLAYS = 3;
 
 export type AnsibleTimes = {
   readonly version: string;
-  /** Whole play over all hosts, one after another; ms. */
-  readonly rawMs: number;
-  readonly moduleMs: number;
-  /** The same over one host: what starting Ansible costs is in both. */
-  readonly rawOneMs: number;
-  readonly moduleOneMs: number;
+  readonly raw: PlayTimes;
+  readonly module: PlayTimes;
+};
+
+export type PlayTimes = {
+  /** From one host's answer to the next one's, over all plays; ms. Starting Ansible is in none of them. */
+  readonly perHost: readonly number[];
+  /** Whole plays over all hosts; ms. */
+  readonly whole: readonly number[];
 };
 
 /**
@@ -43,16 +45,9 @@ export async function measureAnsible(
       join(folder, 'copy.yml'),
       play(`ansible.builtin.copy: { content: "measured=yes\\n", dest: "${folder}/{{ inventory_hostname }}.conf" }`),
     );
-    const one = ['--limit', hosts[0]?.name ?? ''];
     // The first play makes the files, so that the measured ones have nothing to do.
-    await run(folder, 'copy.yml', []);
-    return {
-      version,
-      rawMs: await median(() => run(folder, 'raw.yml', [])),
-      moduleMs: await median(() => run(folder, 'copy.yml', [])),
-      rawOneMs: await median(() => run(folder, 'raw.yml', one)),
-      moduleOneMs: await median(() => run(folder, 'copy.yml', one)),
-    };
+    await run(folder, 'copy.yml');
+    return { version, raw: await plays(folder, 'raw.yml'), module: await plays(folder, 'copy.yml') };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -67,20 +62,34 @@ const play = (task: string): string => `- hosts: all
     - ${task}
 `;
 
-async function median(play: () => Promise<number>): Promise<number> {
-  const times: number[] = [];
-  for (let count = 0; count < PLAYS; count += 1) times.push(await play());
-  return summarize(times).median;
+async function plays(folder: string, playbook: string): Promise<PlayTimes> {
+  const perHost: number[] = [];
+  const whole: number[] = [];
+  for (let count = 0; count < PLAYS; count += 1) {
+    const play = await run(folder, playbook);
+    whole.push(play.wholeMs);
+    perHost.push(...play.answers.slice(1).map((at, index) => at - (play.answers[index] ?? at)));
+  }
+  return { perHost, whole };
 }
 
-async function run(folder: string, playbook: string, options: readonly string[]): Promise<number> {
+/** `answers`: when each host's line came, since the start; ms. */
+async function run(
+  folder: string,
+  playbook: string,
+): Promise<{ readonly wholeMs: number; readonly answers: readonly number[] }> {
   const start = performance.now();
-  await execa('ansible-playbook', ['-i', 'hosts.ini', playbook, ...options], {
+  const answers: number[] = [];
+  const play = execa('ansible-playbook', ['-i', 'hosts.ini', playbook], {
     cwd: folder,
     timeout: PLAY_TIMEOUT_MS,
     env: { ANSIBLE_LOCALHOST_WARNING: 'false', ANSIBLE_NOCOWS: '1', LC_ALL: 'C.UTF-8' },
   });
-  return performance.now() - start;
+  for await (const line of play) {
+    if (/^(ok|changed): \[/.test(line)) answers.push(performance.now() - start);
+  }
+  await play;
+  return { wholeMs: performance.now() - start, answers };
 }
 
 /** Uses the Ansible that is there, else Debian's. */

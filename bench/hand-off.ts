@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { parseBaton, parseReport } from '../drivers/bus-values.ts';
 import { createEtcdBus } from '../drivers/etcd/bus.ts';
-import { busKeys } from '../model/bus.ts';
+import { busKeys, type Baton, type Report } from '../model/bus.ts';
 import type { Fleet } from '../model/fleet.ts';
 import type { BusEntry } from '../model/ports.ts';
 
@@ -10,38 +10,58 @@ const PUTS = 100;
 /** A write that is seen later than this was lost; ms. */
 const PUT_TIMEOUT_MS = 5_000;
 
-export interface ChainWatch {
+export type HandOffs = {
   /** From the moment that a watcher saw a host done, and the baton handed on, to the one when it saw the next at work; ms. */
-  stop(): readonly number[];
+  readonly seen: readonly number[];
+  /** From a host's end to the next one's begin, as they say themselves; their clocks are one in a lab, and count whole ms. */
+  readonly told: readonly number[];
+};
+
+export interface ChainWatch {
+  stop(): HandOffs;
 }
 
 /** Watches a fleet's keys as anybody could, while a daisy chain runs. */
 export function watchChain(fleet: Fleet): ChainWatch {
   const bus = createEtcdBus({ endpoints: fleet.etcd.endpoints, tls: fleet.etcd.tls });
   const ending = new AbortController();
-  const handed = new Map<string, number>();
+  /** The batons by holder, and the latest reports by host, with the time at which each was first seen so. */
+  const handed = new Map<string, Baton & { readonly at: number }>();
   const begun = new Map<string, number>();
-  bus.watch(
-    busKeys(fleet.fleet).root,
-    (entries) => {
-      const now = performance.now();
-      for (const host of holders(entries)) if (!handed.has(host)) handed.set(host, now);
-      // What a host said in an earlier upgrade is no answer to the baton.
-      for (const host of atWork(entries)) if (handed.has(host) && !begun.has(host)) begun.set(host, now);
-    },
-    ending.signal,
-  );
+  const reports = new Map<string, Report>();
+  const see = (entries: readonly BusEntry[]): void => {
+    const now = performance.now();
+    for (const baton of entries.flatMap(readBaton)) {
+      if (baton.holder !== null && !handed.has(baton.holder)) handed.set(baton.holder, { ...baton, at: now });
+    }
+    for (const [host, report] of entries.flatMap(readReport)) {
+      reports.set(host, report);
+      // What a host said of an earlier order is no answer to the baton.
+      const isAnswer = handed.get(host)?.epoch === report.epoch && report.phase !== 'staged';
+      if (isAnswer && !begun.has(host)) begun.set(host, now);
+    }
+  };
+  bus.watch(busKeys(fleet.fleet).root, see, ending.signal);
   return {
     stop: () => {
       ending.abort();
       bus.close();
-      return [...handed].flatMap(([host, at]) => {
-        const start = begun.get(host);
-        return start === undefined ? [] : [start - at];
+      // The first host has the baton from the worker, not from a host.
+      const chain = [...handed].sort(([, a], [, b]) => a.position - b.position);
+      const pairs = chain.flatMap(([host, baton], index) => {
+        const previous = chain[index - 1];
+        return previous?.[1].position === baton.position - 1 ? [{ from: previous[0], to: host, at: baton.at }] : [];
       });
+      return {
+        seen: pairs.flatMap(({ to, at }) => difference(begun.get(to), at)),
+        told: pairs.flatMap(({ from, to }) => difference(reports.get(to)?.startedAt, reports.get(from)?.finishedAt)),
+      };
     },
   };
 }
+
+const difference = (to: number | undefined, from: number | null | undefined): readonly number[] =>
+  to === undefined || from == null ? [] : [to - from];
 
 /** etcd's own time from a write to the watcher of its key, through the same driver; ms. */
 export async function measurePutToWatch(fleet: Fleet): Promise<readonly number[]> {
@@ -78,20 +98,13 @@ export async function measurePutToWatch(fleet: Fleet): Promise<readonly number[]
   }
 }
 
-/** The host that has the baton, except the first: it has it from the worker. */
-function holders(entries: readonly BusEntry[]): readonly string[] {
-  return entries.flatMap(({ key, value }) => {
-    const baton = key.endsWith('/baton') ? parseBaton(value) : null;
-    if (baton?.ok !== true || baton.value.holder === null || baton.value.position === 0) return [];
-    return [baton.value.holder];
-  });
+function readBaton({ key, value }: BusEntry): readonly Baton[] {
+  const baton = key.endsWith('/baton') ? parseBaton(value) : null;
+  return baton?.ok === true ? [baton.value] : [];
 }
 
-function atWork(entries: readonly BusEntry[]): readonly string[] {
-  return entries.flatMap(({ key, value }) => {
-    const host = /\/hosts\/([^/]+)\/report$/.exec(key)?.[1];
-    const report = host === undefined ? null : parseReport(value);
-    if (host === undefined || report?.ok !== true || report.value.phase === 'staged') return [];
-    return [host];
-  });
+function readReport({ key, value }: BusEntry): readonly (readonly [string, Report])[] {
+  const host = /\/hosts\/([^/]+)\/report$/.exec(key)?.[1];
+  const report = host === undefined ? null : parseReport(value);
+  return host !== undefined && report?.ok === true ? [[host, report.value]] : [];
 }

@@ -41,14 +41,14 @@ async function main(): Promise<void> {
     const perHostMs = reportOverhead(await times(RUNS, () => upgrade('serial')), fleet.hosts.length);
     say('the same by Ansible');
     const hosts = fleet.hosts.map(({ name }) => ({ name, container: lab.container(name) }));
-    reportAnsible(await measureAnsible(hosts), hosts.length, perHostMs);
+    reportAnsible(await measureAnsible(hosts), perHostMs);
     say(`${CHAINS} daisy chains, and etcd alone`);
     const chains = await times(CHAINS, async () => {
       const watch = watchChain(fleet);
       await upgrade('daisy-chain');
       return watch.stop();
     });
-    reportHandOff(chains.flat(), await measurePutToWatch(fleet));
+    reportHandOff(chains, await measurePutToWatch(fleet));
   } finally {
     if (!wasUp) await lab.down(say);
   }
