@@ -4,9 +4,10 @@ import type { PlannedHost, WaveRun } from '../model/plan.ts';
 import type { Policy } from '../model/policy.ts';
 import type { ReleaseRef } from '../model/release.ts';
 import type { Finding } from '../model/upgrade.ts';
+import type { MemberActivities } from './member-activities.ts';
 
 /** The steps of an upgrade that touch the world. Each is idempotent: at least once, and perhaps twice at the same time. */
-export interface Activities {
+export interface Activities extends MemberActivities {
   /** Fences earlier runs off: from now on agents and the bus obey this run only. The same run gets the same epoch again. */
   claimEpoch(
     input: RunInput & { readonly run: string; readonly startedAt: number },

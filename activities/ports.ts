@@ -2,6 +2,7 @@ import type { Alive, Baton, Chain, Epoch, Hold, HostFacts, InstalledRelease, Ord
 import type { Engine } from '../model/engine.ts';
 import type { Fleet } from '../model/fleet.ts';
 import type { HostId } from '../model/ids.ts';
+import type { LoadBalancer } from '../model/load-balancer.ts';
 import type { Bus, Clock } from '../model/ports.ts';
 import type { Jump } from '../model/preflight.ts';
 import type { Registry } from '../model/registry.ts';
@@ -15,6 +16,10 @@ export type Ports = {
   readonly registry: Registry;
   /** The host's own Docker Engine; the same object for the same host. */
   readonly engine: (host: HostId) => Engine;
+  /** One of the fleet file's, by its name there. */
+  readonly loadBalancer: (name: string) => LoadBalancer;
+  /** Lines `NAME=value` of a file on the worker's disk; read when used, never kept. */
+  readonly readEnvFile: (file: string) => Promise<Readonly<Record<string, string>>>;
   /** Read at each use: a host added to the fleet file is there without a new worker. */
   readonly loadFleet: () => Fleet;
   /** What an engine needs to pull from the image's registry; null: nothing. Read when used, never kept. */

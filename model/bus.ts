@@ -1,6 +1,7 @@
 import type { AgentPhase } from './agent-phase.ts';
-import type { Digest, FleetId, HostId, StepId, UpgradeId } from './ids.ts';
+import type { Digest, FleetId, HostId, ServiceId, StepId, UpgradeId } from './ids.ts';
 import type { ReleaseRef } from './release.ts';
+import type { MemberId, MemberState } from './service.ts';
 
 /** Version field of every value on the bus. */
 export const BUS_VERSION = 1;
@@ -14,14 +15,29 @@ export type Order = {
   readonly epoch: number;
   /** Rises with every order of one run; the same sequence is the same order, however often it is read. */
   readonly sequence: number;
-  /** install: apply the release · revert: undo what the upgrade did · stand-down: drop an order that waits for the baton · probe: say whether a step could work here, change nothing */
-  readonly action: 'install' | 'revert' | 'stand-down' | 'probe';
+  /** install: apply the release · service: upgrade a service's members on this host as the release says · revert: undo what the upgrade did · stand-down: drop an order that waits for the baton · probe: say whether a step could work here, change nothing */
+  readonly action: 'install' | 'service' | 'revert' | 'stand-down' | 'probe';
   readonly release: ReleaseRef;
   /** probe: the step to look at. */
   readonly step: StepId | null;
+  /** service: whose members, by container name; with revert: only those go back. Else null. */
+  readonly service: ServiceOrder | null;
   readonly start: 'now' | 'baton';
   /** Upper bound on the agent's time for this order, counted from its start; ms. The release's own deadline applies if shorter. */
   readonly deadlineMs: number;
+};
+
+export type ServiceOrder = { readonly name: ServiceId; readonly containers: readonly string[] };
+
+/** A member that is not Active, as long as that lasts; whoever upgrades it writes it. */
+export type MemberLevel = {
+  readonly v: 1;
+  readonly upgrade: UpgradeId;
+  readonly state: Exclude<MemberState, 'Active'>;
+  /** That it is to have. */
+  readonly image: string;
+  /** ms since the epoch. */
+  readonly since: number;
 };
 
 /** What a host's agent last said of its order; only that agent writes it. */
@@ -127,6 +143,10 @@ export const busKeys = (fleet: FleetId) =>
     chain: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/chain`,
     baton: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/baton`,
     hold: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/hold`,
+    services: `/refit/v1/${fleet}/services/`,
+    service: (service: ServiceId) => `/refit/v1/${fleet}/services/${service}/`,
+    member: (service: ServiceId, { host, container }: MemberId) =>
+      `/refit/v1/${fleet}/services/${service}/${host}/${container}`,
     plans: `/refit/v1/${fleet}/plans/`,
     /** Named by the digest: two attempts at one preflight may have seen two fleets. Apart from what agents watch. */
     plan: (upgrade: UpgradeId, plan: Digest) => `/refit/v1/${fleet}/plans/${upgrade}/${plan.slice(7, 23)}/`,

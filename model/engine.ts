@@ -1,3 +1,5 @@
+import type { PutBack, PutBackOutcome, Replacement, ReplacementOutcome } from './replacement.ts';
+
 /** A host's Docker Engine. Every call is bounded in time; `signal` ends a call earlier, which then throws the signal's reason. */
 export interface Engine extends ContainerEngine {
   info(signal?: AbortSignal): Promise<EngineInfo>;
@@ -5,6 +7,8 @@ export interface Engine extends ContainerEngine {
   pullImage(pull: ImagePull): Promise<PullOutcome>;
   /** Runs a container to its end and removes it. Idempotent by name: a job that a killed attempt left is taken over. */
   runJob(job: Job): Promise<JobOutcome>;
+  /** null: the engine does not have it. */
+  inspectImage(reference: string, signal?: AbortSignal): Promise<EngineImage | null>;
   removeImage(reference: string, signal?: AbortSignal): Promise<'removed' | 'absent' | 'inUse'>;
   /** Containers that carry all the labels, running or not. */
   listContainers(labels: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<readonly ContainerSummary[]>;
@@ -36,6 +40,12 @@ export interface ContainerEngine {
     options: { readonly force: boolean; readonly volumes?: boolean; readonly signal?: AbortSignal },
   ): Promise<void>;
   setRestartPolicy(container: string, policy: RestartPolicy, signal?: AbortSignal): Promise<void>;
+  /** In place; resumable: the same call again goes on from what the engine shows. */
+  replaceContainer(replacement: Replacement): Promise<ReplacementOutcome>;
+  /** The container that the last replacement kept takes its place again; resumable. */
+  putBackContainer(way: PutBack): Promise<PutBackOutcome>;
+  /** Removes what replacements of this container keep for a way back, all or the one; never the container itself. */
+  discardKept(container: string, only: string | null, signal?: AbortSignal): Promise<number>;
 }
 
 export type EngineInfo = {
@@ -49,6 +59,8 @@ export type EngineInfo = {
   readonly containers: number;
   readonly running: number;
 };
+
+export type EngineImage = { readonly id: string; readonly architecture: string; readonly os: string };
 
 export type ImagePull = {
   /** `repository@sha256:…`. */

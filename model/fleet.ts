@@ -1,4 +1,5 @@
 import type { FleetId, HostId } from './ids.ts';
+import type { Service } from './service.ts';
 
 /** All hosts of one platform, as the fleet file names them. Paths are absolute once loaded. */
 export type Fleet = {
@@ -15,6 +16,9 @@ export type Fleet = {
   };
   /** Where the worker reaches a registry, by the name that images carry; absent: https at that name. */
   readonly registries: Readonly<Record<string, RegistryAccess>>;
+  readonly loadBalancers: readonly FleetLoadBalancer[];
+  /** Services whose members or balancer are not what their name alone says. */
+  readonly services: readonly Service[];
   readonly temporal: { readonly address: string; readonly namespace: string; readonly ui: string | null } | null;
 };
 
@@ -23,6 +27,9 @@ export type FleetHost = {
   readonly engine: EngineAccess;
   readonly labels: Readonly<Record<string, string>>;
 };
+
+/** `endpoint`: HAProxy's runtime API, `unix:///path` or `tcp://host:port`, as the worker reaches it. */
+export type FleetLoadBalancer = { readonly name: string; readonly type: 'haproxy'; readonly endpoint: string };
 
 /** `unix:///path`, `tcp://host:port` (with TLS files) or `ssh://user@host`. */
 export type EngineAccess = { readonly endpoint: string; readonly tls: TlsFiles | null };

@@ -5,6 +5,7 @@ export type HostId = Brand<'HostId'>;
 export type FleetId = Brand<'FleetId'>;
 export type UpgradeId = Brand<'UpgradeId'>;
 export type StepId = Brand<'StepId'>;
+export type ServiceId = Brand<'ServiceId'>;
 /** `sha256:` and 64 hexadecimal digits. */
 export type Digest = Brand<'Digest'>;
 
@@ -16,6 +17,7 @@ const DIGEST = /^sha256:[0-9a-f]{64}$/;
 export const parseHostId = (text: string): HostId => parseName(text, 'a host') as HostId;
 export const parseFleetId = (text: string): FleetId => parseName(text, 'a fleet') as FleetId;
 export const parseUpgradeId = (text: string): UpgradeId => parseName(text, 'an upgrade') as UpgradeId;
+export const parseServiceId = (text: string): ServiceId => parseName(text, 'a service') as ServiceId;
 export const parseStepId = (text: string): StepId => parseName(text, 'a step') as StepId;
 
 /** Throws a RangeError that quotes the text when it is no sha256 digest. */

@@ -1,4 +1,6 @@
-import type { Digest, StepId } from './ids.ts';
+import type { Digest, ServiceId, StepId } from './ids.ts';
+import type { ContainerSettings } from './replacement.ts';
+import type { ServicePolicy } from './service.ts';
 
 /** A release as built: what `release.yaml` says, with durations in ms, packages read and every file digested. */
 export type Release = {
@@ -11,8 +13,22 @@ export type Release = {
   /** Fleet names (`*` stands for any text) that the release is for; empty: for every fleet. */
   readonly fleets: readonly string[];
   readonly host: HostRelease;
+  /** In declared order. */
+  readonly services: readonly ServiceRelease[];
   /** Every file of the release except release.json itself; paths relative to the release's folder. */
   readonly contents: readonly ReleaseFile[];
+};
+
+/** A service that the release upgrades once all hosts are on it. */
+export type ServiceRelease = Pick<ServicePolicy, 'strategy' | 'mode' | 'minAvailable' | 'health' | 'drainMs'> & {
+  readonly name: ServiceId;
+  /** By digest: `registry/name@sha256:…`. */
+  readonly image: string;
+  /** false: two versions must never serve together, so its strategy is allAtOnce. */
+  readonly compatible: boolean;
+  /** Upgraded before those that are not. */
+  readonly infrastructure: boolean;
+  readonly settings: Pick<ContainerSettings, 'command' | 'entrypoint' | 'env' | 'labels'>;
 };
 
 export type ReleaseFile = { readonly path: string; readonly sha256: string; readonly sizeBytes: number };
@@ -94,6 +110,8 @@ export type ContainerStep = {
   readonly volumes: readonly string[];
   readonly network: string;
   readonly restart: 'no' | 'always' | 'unless-stopped' | 'on-failure';
+  /** stated: the step says all there is · kept: what was set on the container that is there stays, the step is laid over it. */
+  readonly base: 'stated' | 'kept';
   readonly timeoutMs: number;
 };
 
@@ -139,6 +157,17 @@ export function isForFleet(release: Pick<Release, 'fleets'>, fleet: string): boo
 export function hostImages(release: Release): readonly string[] {
   return [...new Set(release.host.steps.flatMap((step) => (step.type === 'container' ? [step.image] : [])))];
 }
+
+/** Every image besides the release's own that its registry must have. */
+export const releaseImages = (release: Release): readonly string[] => [
+  ...new Set([...hostImages(release), ...release.services.map(({ image }) => image)]),
+];
+
+/** Infrastructure first, each in declared order. */
+export const orderedServices = (release: Release): readonly ServiceRelease[] => [
+  ...release.services.filter(({ infrastructure }) => infrastructure),
+  ...release.services.filter(({ infrastructure }) => !infrastructure),
+];
 
 function matches(pattern: string, name: string): boolean {
   const source = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));

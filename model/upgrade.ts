@@ -1,7 +1,7 @@
 import type { AgentPhase } from './agent-phase.ts';
 import { assert } from './assert.ts';
 import type { HostState } from './host.ts';
-import type { Digest, FleetId, HostId, StepId, UpgradeId } from './ids.ts';
+import type { Digest, FleetId, HostId, ServiceId, StepId, UpgradeId } from './ids.ts';
 import type { Policy } from './policy.ts';
 
 /** State of one upgrade; DESIGN.md §10 keeps these words stable. */
@@ -19,8 +19,8 @@ export const upgradeTransitions = {
   aborted: [],
 } as const satisfies Record<string, readonly string[]>;
 
-/** `self-upgrade`, `services` and `migrations` are the design's; nothing runs in them yet. */
-export type UpgradePhase = 'preflight' | 'download' | 'install' | 'verify' | 'end';
+/** `self-upgrade` and `migrations` are the design's; nothing runs in them yet. */
+export type UpgradePhase = 'preflight' | 'download' | 'install' | 'services' | 'verify' | 'end';
 
 /** What the workflow is started with: references only, never a secret, never the whole fleet. */
 export type UpgradeInput = {
@@ -59,6 +59,16 @@ export type HostProgress = {
   readonly finishedAt: number | null;
 };
 
+/** Where one service of the release is; its own workflow tells more of its members. */
+export type ServiceStanding = {
+  readonly name: ServiceId;
+  readonly image: string;
+  readonly state:
+    'pending' | 'upgrading' | 'done' | 'alreadyThere' | 'failed' | 'skipped' | 'rollingBack' | 'rolledBack';
+  readonly members: number | null;
+  readonly error?: string;
+};
+
 /** One decision, with what it was based on; the record that `refit history` prints. */
 export type Decision = {
   readonly at: number;
@@ -80,6 +90,8 @@ export type Progress = {
   readonly hosts: readonly HostProgress[];
   /** Hosts that the record of an ended upgrade has no room for; those that failed are never among them while there is any. */
   readonly hostsLeftOut?: number;
+  /** Of the release, in the order in which they go; empty until the plan is made. */
+  readonly services: readonly ServiceStanding[];
   readonly waiting: readonly Waiting[];
   readonly findings: readonly Finding[];
   /** The latest, at most MAX_DECISIONS. */

@@ -1,4 +1,6 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { ContainerProgress } from '../model/container-upgrade.ts';
+import type { MemberId, ServiceProgress } from '../model/service.ts';
 import type {
   ApproveCommand,
   HostCommand,
@@ -33,6 +35,18 @@ export const progress = defineQuery<Progress & { readonly waveWorkflowId: string
 /** Of a wave's child: its own hosts, and what it waits for. */
 export const waveProgress = defineQuery<WaveProgress>('waveProgress');
 export type WaveProgress = { readonly hosts: readonly HostProgress[]; readonly waiting: readonly Waiting[] };
+
+/** Of upgradeService: the same commands as an upgrade's, without those about single hosts. */
+export const serviceProgress = defineQuery<ServiceProgress>('serviceProgress');
+/** Of upgradeContainer. */
+export const containerProgress = defineQuery<ContainerProgress>('containerProgress');
+
+/** One upgrade of a service, and of a container, at a time is Temporal's guarantee. */
+export const serviceWorkflowId = (fleet: string, service: string): string => `service/${fleet}/${service}`;
+export const containerWorkflowId = (fleet: string, { host, container }: MemberId): string =>
+  `container/${fleet}/${host}/${container}`;
+export const upgradeServiceType = 'upgradeService';
+export const upgradeContainerType = 'upgradeContainer';
 
 export const fleetWorkflowId = (fleet: string): string => `fleet/${fleet}`;
 export const upgradeFleetType = 'upgradeFleet';

@@ -1,0 +1,186 @@
+import { assert } from './assert.ts';
+import type { Digest, FleetId, HostId, ServiceId, UpgradeId } from './ids.ts';
+import { countOf, type Amount } from './policy.ts';
+import type { ReleaseRef } from './release.ts';
+import type { ContainerHealth, ContainerSettings } from './replacement.ts';
+import type { Decision, Finding, Waiting } from './upgrade.ts';
+
+/** A service: members (containers that carry the labels) on any hosts of the fleet, perhaps behind a load balancer. */
+export type Service = {
+  readonly name: ServiceId;
+  /** All of them must match; `dev.refit.service=<name>` unless the fleet file says otherwise. */
+  readonly selector: Readonly<Record<string, string>>;
+  readonly balancer: ServiceBalancer | null;
+};
+export type ServiceBalancer = {
+  /** Of the fleet file's load balancers. */
+  readonly loadBalancer: string;
+  readonly backend: string;
+  /** The member's server: `{host}` and `{container}` stand for its own. */
+  readonly server: string;
+};
+
+/** Label of a service's members, unless the fleet file says otherwise. */
+export const SERVICE_LABEL = 'dev.refit.service';
+
+export type MemberState = keyof typeof memberTransitions;
+
+/** The table of transitions; the diagram in docs/ARCHITECTURE.md is generated from it. DESIGN.md §3 keeps the words. */
+export const memberTransitions = {
+  Active: ['Updating'],
+  Updating: ['Active', 'Failed', 'RolledBack'],
+  Failed: ['Updating'],
+  RolledBack: ['Updating'],
+} as const satisfies Record<string, readonly string[]>;
+
+export function advanceMember(from: MemberState, to: MemberState): MemberState {
+  const allowed: readonly string[] = memberTransitions[from];
+  assert(from === to || allowed.includes(to), `transition not allowed: ${from} to ${to}`);
+  return to;
+}
+
+export type MemberId = { readonly host: HostId; readonly container: string };
+
+/** A member as it was found, before anything was done. */
+export type Member = MemberId & {
+  readonly running: boolean;
+  /** As the container was created with. */
+  readonly image: string;
+  readonly imageId: string;
+  /** null: the service has no load balancer. */
+  readonly server: MemberServer | null;
+};
+export type MemberServer = {
+  readonly name: string;
+  readonly state: 'ready' | 'drain' | 'maintenance';
+  readonly healthy: boolean;
+};
+
+/** `inPlace`: the containers keep name and configuration · `create`: old instances go, new ones come from the image's id · `agent`: each host's agent does it, told by an order. */
+export type ServiceMode = 'inPlace' | 'create' | 'agent';
+
+/** inPlace: one member after another · phases: a set at a time · allAtOnce: every old one stops before the first new one starts. */
+export type ServiceStrategy =
+  | { readonly strategy: 'inPlace' }
+  | { readonly strategy: 'phases'; readonly size: Amount }
+  | { readonly strategy: 'allAtOnce' };
+
+export type ServicePolicy = {
+  readonly strategy: ServiceStrategy;
+  readonly mode: ServiceMode;
+  /** Members that stay available, whatever the size of a phase; not for allAtOnce. */
+  readonly minAvailable: Amount | null;
+  readonly health: ContainerHealth;
+  /** Longest wait until a drained member has nothing to do any more; then it is stopped all the same. ms. */
+  readonly drainMs: number;
+  readonly onFailure: 'pause' | 'skip' | 'rollback';
+  /** Members that may fail before `skip` stops skipping. */
+  readonly maxFailures: Amount;
+  /** How long old containers are kept after the end, for a way back; 0: not at all. ms. */
+  readonly keepOldMs: number;
+};
+
+export const defaultServicePolicy: ServicePolicy = {
+  strategy: { strategy: 'inPlace' },
+  mode: 'inPlace',
+  minAvailable: null,
+  health: { minHealthyTimeMs: 5_000, deadlineMs: 120_000, probe: null },
+  drainMs: 30_000,
+  onFailure: 'rollback',
+  maxFailures: { hosts: 0 },
+  keepOldMs: 0,
+};
+
+/** What upgradeService is started with. */
+export type ServiceUpgradeInput = {
+  readonly upgrade: UpgradeId;
+  readonly fleet: FleetId;
+  readonly service: Service;
+  /** As the operator gave it. */
+  readonly image: string;
+  /** By digest: what every member gets. */
+  readonly reference: string;
+  readonly digest: Digest;
+  readonly settings: ContainerSettings;
+  readonly policy: ServicePolicy;
+  readonly requestedBy: string;
+  /** As part of a release: the old containers stay until the release's upgrade is over, which may take them back. */
+  readonly release: ServiceInRelease | null;
+};
+/** The upgrade's own id is the release's; agents need its epoch and the release that names the image. */
+export type ServiceInRelease = { readonly release: ReleaseRef; readonly epoch: number; readonly sequence: number };
+
+/** Words as an upgrade's (DESIGN.md §10). */
+export type ServiceUpgradeState =
+  'running' | 'paused' | 'waiting' | 'rollingBack' | 'succeeded' | 'failed' | 'rolledBack' | 'aborted';
+
+export type MemberProgress = MemberId & {
+  readonly state: MemberState;
+  /** drain, replace, admit and so on; null: nothing is done to it. */
+  readonly stage: string | null;
+  readonly from: string;
+  readonly to: string | null;
+  readonly error?: string;
+  readonly awayMs: number | null;
+};
+
+export type ServiceProgress = {
+  readonly id: UpgradeId;
+  readonly fleet: FleetId;
+  readonly service: ServiceId;
+  readonly image: string;
+  readonly digest: Digest;
+  readonly state: ServiceUpgradeState;
+  /** Such as `2/3`; null before the first. */
+  readonly phase: string | null;
+  readonly members: readonly MemberProgress[];
+  readonly waiting: readonly Waiting[];
+  readonly findings: readonly Finding[];
+  readonly decisions: readonly Decision[];
+  readonly error: string | null;
+  readonly startedAt: number;
+  readonly finishedAt: number | null;
+};
+
+/** Most members of one service: its progress and results stay below a payload's 16 kB. */
+export const MAX_MEMBERS = 64;
+
+export const memberName = ({ host, container }: MemberId): string => `${host}/${container}`;
+
+export const serverOf = ({ server }: ServiceBalancer, { host, container }: MemberId): string =>
+  server.replaceAll('{host}', host).replaceAll('{container}', container);
+
+/** A member that can take requests. */
+export const isAvailable = ({ running, server }: Pick<Member, 'running' | 'server'>): boolean =>
+  running && (server === null || (server.state === 'ready' && server.healthy));
+
+/**
+ * The phases of an upgrade. Pure: the same members give the same phases.
+ *
+ * 1. Members that are not available go first and together with others: taking them costs nothing.
+ * 2. Of those that are available, no phase takes more than the size says, nor so many that fewer than `minAvailable` are left.
+ * 3. null: not even one can be taken.
+ */
+export function planPhases<Planned extends MemberId>(
+  members: readonly (Planned & { readonly available: boolean })[],
+  { strategy, minAvailable }: Pick<ServicePolicy, 'strategy' | 'minAvailable'>,
+): readonly (readonly Planned[])[] | null {
+  if (members.length === 0) return [];
+  if (strategy.strategy === 'allAtOnce') return [members];
+  const size = strategy.strategy === 'inPlace' ? 1 : Math.max(1, countOf(strategy.size, members.length));
+  const idle = members.filter(({ available }) => !available);
+  const serving = members.filter(({ available }) => available);
+  const least = minAvailable === null ? 0 : countOf(minAvailable, members.length);
+  const phases: Planned[][] = cut([...idle], size);
+  // What a phase has upgraded serves again before the next, those that did not serve before as well.
+  const spare = serving.length + idle.length - least;
+  const most = Math.min(size, spare);
+  if (serving.length > 0 && most < 1) return null;
+  return [...phases, ...cut(serving, Math.max(1, most))];
+}
+
+function cut<Item>(items: readonly Item[], size: number): Item[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
+}
