@@ -41,6 +41,9 @@ export type ContainerReading = {
   readonly running: boolean;
   readonly image: string;
   readonly imageId: string;
+  /** The upgrade that created it, and the image it had before that; null: not refit's. */
+  readonly upgrade: UpgradeId | null;
+  readonly previousImageId: string | null;
   /** Ids of containers that are kept for a way back, the latest first. */
   readonly kept: readonly string[];
 };

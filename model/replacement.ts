@@ -129,7 +129,7 @@ export const memoryLabels = {
   /** JSON of Was: the old container before anything was done. */
   was: 'dev.refit.was',
 } as const;
-export type Was = { readonly running: boolean; readonly restart: RestartSetting };
+export type Was = { readonly running: boolean; readonly restart: RestartSetting; readonly imageId: string };
 export type RestartSetting = { readonly policy: RestartPolicy; readonly retries: number };
 
 /** refit's own labels start so; they are never taken over from one container to the next. */

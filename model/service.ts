@@ -93,6 +93,10 @@ export const defaultServicePolicy: ServicePolicy = {
 
 /** What upgradeService is started with. */
 export type ServiceUpgradeInput = {
+  /** putBack: every member that `takeBack` upgraded takes its earlier container again · discardKept: what that upgrade keeps goes. */
+  readonly action: 'upgrade' | 'putBack' | 'discardKept';
+  /** The upgrade whose work is taken back or made final; its own id when it upgrades. */
+  readonly takeBack: UpgradeId;
   readonly upgrade: UpgradeId;
   readonly fleet: FleetId;
   readonly service: Service;
@@ -104,11 +108,14 @@ export type ServiceUpgradeInput = {
   readonly settings: ContainerSettings;
   readonly policy: ServicePolicy;
   readonly requestedBy: string;
-  /** As part of a release: the old containers stay until the release's upgrade is over, which may take them back. */
+  /** agent mode, and as part of a release's upgrade. Old containers stay until that is over, which may take them back. */
   readonly release: ServiceInRelease | null;
 };
-/** The upgrade's own id is the release's; agents need its epoch and the release that names the image. */
-export type ServiceInRelease = { readonly release: ReleaseRef; readonly epoch: number; readonly sequence: number };
+/** What orders to agents need. `fence` null: a run of its own, which claims an epoch; else orders from `sequence` on are reserved for it. */
+export type ServiceInRelease = {
+  readonly release: ReleaseRef;
+  readonly fence: { readonly epoch: number; readonly sequence: number } | null;
+};
 
 /** Words as an upgrade's (DESIGN.md §10). */
 export type ServiceUpgradeState =
@@ -141,6 +148,9 @@ export type ServiceProgress = {
   readonly startedAt: number;
   readonly finishedAt: number | null;
 };
+
+/** Order numbers that a release's upgrade reserves for one of its services: several orders a host, with retries. */
+export const SERVICE_SEQUENCES = 4_096;
 
 /** Most members of one service: its progress and results stay below a payload's 16 kB. */
 export const MAX_MEMBERS = 64;
