@@ -44,5 +44,7 @@ export const makeFleet = (...names: readonly string[]): Fleet => ({
   hosts: names.map((name) => makeHostOnBus(name).host),
   etcd: { endpoints: [], hostEndpoints: [], tls: null, hostTls: null },
   registries: {},
+  loadBalancers: [],
+  services: [],
   temporal: null,
 });

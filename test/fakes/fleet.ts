@@ -13,5 +13,7 @@ export const fleet = (count: number): Fleet => ({
   hosts: hostIds(count).map((name) => ({ name, engine: { endpoint: `unix:///${name}.sock`, tls: null }, labels: {} })),
   etcd: { endpoints: ['http://127.0.0.1:2379'], hostEndpoints: ['http://host-1:2379'], tls: null, hostTls: null },
   registries: {},
+  loadBalancers: [],
+  services: [],
   temporal: null,
 });
