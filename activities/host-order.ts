@@ -100,12 +100,13 @@ const passed = (host: HostId, { epoch, sequence }: Order): Error =>
 
 function toOrder(input: OrderInput): Order {
   const { upgrade, epoch, sequence, action, release, deadlineMs } = input;
-  return { v: 1, upgrade, hop: HOP, epoch, sequence, action, release, step: null, start: 'now', deadlineMs };
+  const order = { v: 1, upgrade, hop: HOP, epoch, sequence, action, release } as const;
+  return { ...order, step: null, service: null, start: 'now', deadlineMs };
 }
 
 function toProbe(input: ProbeInput): Order {
   const { upgrade, epoch, sequence, release, step } = input;
-  const order = { v: 1, upgrade, hop: HOP, epoch, sequence, release, step } as const;
+  const order = { v: 1, upgrade, hop: HOP, epoch, sequence, release, step, service: null } as const;
   return { ...order, action: 'probe', start: 'now', deadlineMs: PROBE_MS };
 }
 

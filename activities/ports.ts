@@ -1,4 +1,15 @@
-import type { Alive, Baton, Chain, Epoch, Hold, HostFacts, InstalledRelease, Order, Report } from '../model/bus.ts';
+import type {
+  Alive,
+  Baton,
+  Chain,
+  Epoch,
+  Hold,
+  HostFacts,
+  InstalledRelease,
+  MemberLevel,
+  Order,
+  Report,
+} from '../model/bus.ts';
 import type { Engine } from '../model/engine.ts';
 import type { Fleet } from '../model/fleet.ts';
 import type { HostId } from '../model/ids.ts';
@@ -46,6 +57,7 @@ export interface BusValues {
   parseEpoch(text: string): Parsed<Epoch>;
   parseBaton(text: string): Parsed<Baton>;
   parseHold(text: string): Parsed<Hold>;
+  parseMemberLevel(text: string): Parsed<MemberLevel>;
   parseHostFacts(text: string): Parsed<HostFacts>;
-  encodeBusValue(value: Order | Report | Alive | Epoch | Chain | Baton | Hold): string;
+  encodeBusValue(value: Order | Report | Alive | Epoch | Chain | Baton | Hold | MemberLevel): string;
 }

@@ -8,10 +8,12 @@ import {
   type Epoch,
   type Hold,
   type HostFacts,
+  type MemberLevel,
   type Order,
   type Report,
 } from '../model/bus.ts';
-import { parseDigest, parseHostId, parseStepId, parseUpgradeId } from '../model/ids.ts';
+import { parseDigest, parseHostId, parseServiceId, parseStepId, parseUpgradeId } from '../model/ids.ts';
+import { MAX_MEMBERS } from '../model/service.ts';
 
 /** A value from the bus, or why it can't be read; such a value is reported and never obeyed. */
 export type Parsed<Value> =
@@ -22,17 +24,20 @@ const MAX_VALUE_LENGTH = 256 * 1024;
 /** Longest part of an unreadable value that a message quotes; characters. */
 const MAX_QUOTED = 200;
 const MAX_MEASURED = 64;
+/** Engines allow no others; a name becomes a part of a path there. */
+const CONTAINER_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}$/;
 
 const upgrade = z.string().transform(toId(parseUpgradeId));
 const host = z.string().transform(toId(parseHostId));
 const step = z.string().transform(toId(parseStepId));
+const service = z.string().transform(toId(parseServiceId));
 const digest = z.string().transform(toId(parseDigest));
 const count = z.int().nonnegative();
 /** ms since the epoch; a host's clock may be far off, but it counts forward from 1970. */
 const time = z.number().nonnegative();
 const v = z.literal(BUS_VERSION);
 const phase = z.custom<AgentPhase>((value) => agentPhases.some((known) => known === value), 'not a phase of an agent');
-const action = z.enum(['install', 'revert', 'stand-down', 'probe']);
+const action = z.enum(['install', 'service', 'revert', 'stand-down', 'probe']);
 
 const release = z.object({ name: z.string(), version: z.string(), repository: z.string(), digest, contents: digest });
 const installed = z.object({ name: z.string(), version: z.string(), digest });
@@ -53,18 +58,27 @@ const facts = z.object({
   packages: z.record(z.string(), z.object({ version: z.string(), restorable: z.boolean() })),
 });
 
-const order = z.object({
-  v,
-  upgrade,
-  hop: count,
-  epoch: count,
-  sequence: count,
-  action,
-  release,
-  step: step.nullable(),
-  start: z.enum(['now', 'baton']),
-  deadlineMs: z.number().positive(),
-});
+const container = z.string().regex(CONTAINER_NAME, 'not a name of a container');
+const serviceOrder = z.object({ name: service, containers: z.array(container).min(1).max(MAX_MEMBERS) });
+const order = z
+  .object({
+    v,
+    upgrade,
+    hop: count,
+    epoch: count,
+    sequence: count,
+    action,
+    release,
+    step: step.nullable(),
+    /** Orders of versions before services have none. */
+    service: serviceOrder.nullable().default(null),
+    start: z.enum(['now', 'baton']),
+    deadlineMs: z.number().positive(),
+  })
+  .refine(({ action: asked, service: named }) => asked !== 'service' || named !== null, {
+    path: ['service'],
+    message: 'an order for a service names its members',
+  });
 const report = z.object({
   v,
   upgrade,
@@ -91,6 +105,13 @@ const epoch = z.object({ v, epoch: count, run: z.string(), startedAt: time });
 const chain = z.object({ v, upgrade, epoch: count, hosts: z.array(host) });
 const baton = z.object({ v, epoch: count, position: count, holder: host.nullable() });
 const hold = z.object({ v, epoch: count, reason: z.string(), since: time });
+const member = z.object({
+  v,
+  upgrade,
+  state: z.enum(['Updating', 'Failed', 'RolledBack']),
+  image: z.string(),
+  since: time,
+});
 
 export const parseOrder = (text: string): Parsed<Order> => parse(order, 'order', text);
 export const parseReport = (text: string): Parsed<Report> => parse(report, 'report', text);
@@ -99,11 +120,12 @@ export const parseEpoch = (text: string): Parsed<Epoch> => parse(epoch, 'epoch',
 export const parseChain = (text: string): Parsed<Chain> => parse(chain, 'chain', text);
 export const parseBaton = (text: string): Parsed<Baton> => parse(baton, 'baton', text);
 export const parseHold = (text: string): Parsed<Hold> => parse(hold, 'hold', text);
+export const parseMemberLevel = (text: string): Parsed<MemberLevel> => parse(member, 'state of a member', text);
 /** Not on the bus by themselves: what a preflight container prints. */
 export const parseHostFacts = (text: string): Parsed<HostFacts> => parse(facts, 'facts', text);
 
 /** The one way a value gets onto the bus. */
-export const encodeBusValue = (value: Order | Report | Alive | Epoch | Chain | Baton | Hold): string =>
+export const encodeBusValue = (value: Order | Report | Alive | Epoch | Chain | Baton | Hold | MemberLevel): string =>
   JSON.stringify(value);
 
 function parse<Value>(schema: z.ZodType<Value>, what: string, text: string): Parsed<Value> {

@@ -39,6 +39,7 @@ export const orderOf = (order: Partial<Order> = {}): Order => ({
   action: 'install',
   release: releaseOf('2'),
   step: null,
+  service: null,
   start: 'now',
   deadlineMs: 60_000,
   ...order,

@@ -112,6 +112,7 @@ export class TestHost {
       action: 'install',
       release,
       step: null,
+      service: null,
       start: 'now',
       deadlineMs: 60_000,
       ...order,

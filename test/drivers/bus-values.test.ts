@@ -8,12 +8,13 @@ import {
   parseEpoch,
   parseHold,
   parseHostFacts,
+  parseMemberLevel,
   parseOrder,
   parseReport,
 } from '../../drivers/bus-values.ts';
 import { agentPhases } from '../../model/agent-phase.ts';
-import type { Alive, HostFacts, Order, Report } from '../../model/bus.ts';
-import { parseDigest, parseHostId, parseStepId, parseUpgradeId } from '../../model/ids.ts';
+import type { Alive, HostFacts, MemberLevel, Order, Report } from '../../model/bus.ts';
+import { parseDigest, parseHostId, parseServiceId, parseStepId, parseUpgradeId } from '../../model/ids.ts';
 
 const digest = parseDigest(`sha256:${'a'.repeat(64)}`);
 const upgrade = parseUpgradeId('lab-7');
@@ -26,6 +27,7 @@ const order: Order = {
   action: 'install',
   release: { name: 'sample', version: '2.0.0', repository: 'registry.lab:5000/sample', digest, contents: digest },
   step: null,
+  service: null,
   start: 'baton',
   deadlineMs: 600_000,
 };
@@ -67,6 +69,7 @@ describe('values of the bus', () => {
     const epoch = { v: 1, epoch: 3, run: 'run-1', startedAt: 5 } as const;
     const chain = { v: 1, upgrade, epoch: 3, hosts } as const;
     const baton = { v: 1, epoch: 3, position: 2, holder: null } as const;
+    const member: MemberLevel = { v: 1, upgrade, state: 'Updating', image: 'dns:2', since: 9 };
     const hold = { v: 1, epoch: 3, reason: 'lunch', since: 9 } as const;
 
     expect(parseOrder(encodeBusValue(order))).toEqual({ ok: true, value: order });
@@ -76,7 +79,17 @@ describe('values of the bus', () => {
     expect(parseChain(encodeBusValue(chain))).toEqual({ ok: true, value: chain });
     expect(parseBaton(encodeBusValue(baton))).toEqual({ ok: true, value: baton });
     expect(parseHold(encodeBusValue(hold))).toEqual({ ok: true, value: hold });
+    expect(parseMemberLevel(encodeBusValue(member))).toEqual({ ok: true, value: member });
     expect(parseHostFacts(JSON.stringify(facts))).toEqual({ ok: true, value: facts });
+  });
+
+  test('an order to a service names its members, and one of an earlier version is for no service', () => {
+    const service = { name: parseServiceId('dns'), containers: ['dns-1', 'dns_2'] };
+    const told: Order = { ...order, action: 'service', service };
+    const { service: _none, ...earlier } = order;
+
+    expect(parseOrder(encodeBusValue(told))).toEqual({ ok: true, value: told });
+    expect(parseOrder(JSON.stringify(earlier))).toEqual({ ok: true, value: order });
   });
 
   test('fields of a later version are ignored', () => {
@@ -96,6 +109,12 @@ describe('values of the bus', () => {
     ['a missing field', { ...order, epoch: undefined }, 'epoch:'],
     ['a sequence below nothing', { ...order, sequence: -1 }, 'sequence:'],
     ['an upgrade with a path in it', { ...order, upgrade: '../x' }, 'upgrade: expected an upgrade name'],
+    ['nobody to serve', { ...order, action: 'service' }, 'service: an order for a service'],
+    [
+      'a container that is a path',
+      { ...order, action: 'service', service: { name: 'dns', containers: ['../x'] } },
+      'service.containers.0: not a name of a container',
+    ],
     ['no time at all', { ...order, deadlineMs: 0 }, 'deadlineMs:'],
   ])('an order with %s is unreadable, and the problem names the field', (_what, value, problem) => {
     expect(parseOrder(JSON.stringify(value))).toMatchObject({ ok: false });
@@ -115,7 +134,16 @@ describe('values of the bus', () => {
   });
 
   test('no text at all makes a parser throw, and a problem stays short', () => {
-    const parsers = [parseOrder, parseReport, parseAlive, parseEpoch, parseChain, parseBaton, parseHold];
+    const parsers = [
+      parseOrder,
+      parseReport,
+      parseAlive,
+      parseEpoch,
+      parseChain,
+      parseBaton,
+      parseHold,
+      parseMemberLevel,
+    ];
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json(), fc.constant('x'.repeat(300_000))), (text) =>
         parsers.every((parse) => {

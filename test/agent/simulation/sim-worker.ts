@@ -132,8 +132,8 @@ export class SimWorker {
   #newOrder(action: Order['action'], start: Order['start']): Order {
     this.#sequence += 1;
     const { upgrade, release } = this.#mission;
-    const base = { v: 1, upgrade, hop: 0, epoch: this.#epoch, sequence: this.#sequence, release, step: null } as const;
-    return { ...base, action, start, deadlineMs: 60_000 };
+    const base = { v: 1, upgrade, hop: 0, epoch: this.#epoch, sequence: this.#sequence, release } as const;
+    return { ...base, step: null, service: null, action, start, deadlineMs: 60_000 };
   }
 
   async #put(host: HostId, order: Order): Promise<Order> {
