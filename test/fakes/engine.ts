@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto';
 import {
   EngineError,
   type ContainerState,
+  type ContainerSummary,
   type Engine,
+  type EngineImage,
   type EngineInfo,
   type ImagePull,
   type Job,
@@ -9,12 +12,18 @@ import {
   type PullFailure,
   type PullOutcome,
 } from '../../model/engine.ts';
+import type { PutBack, PutBackOutcome, Replacement, ReplacementOutcome } from '../../model/replacement.ts';
+import { BrokenOff, FakeContainers, stateOf } from './containers.ts';
 
-/** A Docker Engine of images and jobs, as the activities use it. test/drivers holds the real one to the same words. */
+/** A Docker Engine of images, jobs and containers that are replaced, as the activities use it. test/drivers holds the real one to the same words. */
 export class FakeEngine implements Engine {
   readonly images = new Set<string>();
   readonly pulls: ImagePull[] = [];
   readonly jobs: Job[] = [];
+  readonly containers = new FakeContainers();
+  readonly replacements: Replacement[] = [];
+  /** Of images that are not made for the host; by reference. */
+  readonly foreign = new Map<string, string>();
   /** What a job says and does; by its command's first word. */
   readonly programs = new Map<string, (job: Job) => Promise<JobOutcome> | JobOutcome>();
   readonly #host: string;
@@ -27,6 +36,16 @@ export class FakeEngine implements Engine {
 
   down(): void {
     this.#isDown = true;
+  }
+
+  up(): void {
+    this.#isDown = false;
+  }
+
+  /** A container that runs, and its image. */
+  run(name: string, image: string, labels: Readonly<Record<string, string>> = {}): string {
+    this.images.add(image);
+    return this.containers.add({ name, image, imageId: imageIdOf(image), labels }).id;
   }
 
   failNextPull(kind: PullFailure): void {
@@ -70,14 +89,68 @@ export class FakeEngine implements Engine {
     return this.images.has(reference);
   }
 
-  listContainers = never;
+  async inspectImage(reference: string): Promise<EngineImage | null> {
+    await this.#reach();
+    const found = [...this.images].find((image) => image === reference || imageIdOf(image) === reference);
+    if (found === undefined) return null;
+    return { id: imageIdOf(found), architecture: this.foreign.get(found) ?? 'amd64', os: 'linux' };
+  }
+
+  async listContainers(labels: Readonly<Record<string, string>>): Promise<readonly ContainerSummary[]> {
+    await this.#reach();
+    const isLabelled = (found: Readonly<Record<string, string>>): boolean =>
+      Object.entries(labels).every(([name, value]) => found[name] === value);
+    return this.containers
+      .all()
+      .filter((container) => isLabelled(container.labels))
+      .map(({ id, name, image, imageId, running, labels: found }) => ({
+        id,
+        name,
+        image,
+        imageId,
+        running,
+        labels: found,
+      }));
+  }
+
+  async inspectContainer(container: string): Promise<ContainerState | null> {
+    await this.#reach();
+    const found = this.containers.find(container);
+    return found === null ? null : stateOf(found);
+  }
+
+  async replaceContainer(replacement: Replacement): Promise<ReplacementOutcome> {
+    const image = await this.inspectImage(replacement.image);
+    replacement.signal?.throwIfAborted();
+    this.replacements.push(replacement);
+    return this.#unlessBroken(() => this.containers.replace(replacement, image?.id ?? null));
+  }
+
+  async putBackContainer(way: PutBack): Promise<PutBackOutcome> {
+    await this.#reach();
+    return this.#unlessBroken(() => this.containers.putBack(way));
+  }
+
+  async discardKept(container: string, only: string | null): Promise<number> {
+    await this.#reach();
+    return this.containers.discardKept(container, only);
+  }
+
   createContainer = never;
   startContainer = never;
   stopContainer = never;
   renameContainer = never;
   removeContainer = never;
   setRestartPolicy = never;
-  inspectContainer = async (): Promise<ContainerState | null> => never();
+
+  #unlessBroken<Outcome>(work: () => Outcome): Outcome {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof BrokenOff)) throw error;
+      throw new EngineError('unreachable', `host ${this.#host}: the engine went away before ${error.message}`);
+    }
+  }
 
   async #reach(): Promise<void> {
     await Promise.resolve();
@@ -85,7 +158,13 @@ export class FakeEngine implements Engine {
   }
 }
 
-/** Containers of their own are the agents' business. */
+/** The id that an image of this reference has: the same on every host. */
+export const imageIdOf = (reference: string): string =>
+  `sha256:${createHash('sha256')
+    .update(/@(.+)$/.exec(reference)?.[1] ?? reference)
+    .digest('hex')}`;
+
+/** Single changes of containers are the agents' business. */
 async function never(): Promise<never> {
   await Promise.resolve();
   throw new Error('not of this fake');

@@ -1,0 +1,308 @@
+import type { ContainerState } from '../../model/engine.ts';
+import { isOnWayBack, nextMove, nextMoveBack, type Move, type SeenReplacement } from '../../model/replacement-move.ts';
+import {
+  asideName,
+  freshName,
+  keptName,
+  memoryLabels,
+  type PutBack,
+  type PutBackOutcome,
+  type RefusedReplacement,
+  type Replacement,
+  type ReplacementOutcome,
+  type ReplacementStage,
+  type RestartSetting,
+  type Was,
+} from '../../model/replacement.ts';
+
+export type FakeContainer = {
+  readonly id: string;
+  name: string;
+  readonly image: string;
+  readonly imageId: string;
+  running: boolean;
+  wasTried: boolean;
+  restart: RestartSetting;
+  readonly labels: Readonly<Record<string, string>>;
+};
+
+/** How long every replacement of this fake takes its container away; ms. */
+export const FAKE_AWAY_MS = 100;
+
+/** More moves than any way has. */
+const MAX_MOVES = 40;
+const ALWAYS: RestartSetting = { policy: 'always', retries: 0 };
+const NO_RESTART: RestartSetting = { policy: 'no', retries: 0 };
+const STAGES = {
+  create: 'creating',
+  wire: 'creating',
+  rename: 'stopping',
+  stop: 'stopping',
+  setRestart: 'finishing',
+  start: 'starting',
+  check: 'checking',
+  remove: 'finishing',
+  end: 'finishing',
+} as const satisfies Record<Move['move'], ReplacementStage['stage']>;
+
+/** Containers of an engine that are replaced, put back and kept as the real ones are, by the same moves. */
+export class FakeContainers {
+  readonly #containers = new Map<string, FakeContainer>();
+  #created = 0;
+  #nextFailure: string | null = null;
+  #nextRefusal: RefusedReplacement | null = null;
+  #nextBreak: Move['move'] | null = null;
+
+  /** What the next new container dies of. */
+  failNext(reason: string): void {
+    this.#nextFailure = reason;
+  }
+
+  refuseNext(why: RefusedReplacement): void {
+    this.#nextRefusal = why;
+  }
+
+  /** The next replacement or way back is cut off before that move. */
+  breakNext(move: Move['move']): void {
+    this.#nextBreak = move;
+  }
+
+  add(container: Pick<FakeContainer, 'name' | 'image' | 'imageId'> & Partial<FakeContainer>): FakeContainer {
+    this.#created += 1;
+    const id = this.#created.toString(16).padStart(64, '0').split('').reverse().join('');
+    const added = { id, running: true, wasTried: true, restart: ALWAYS, labels: {}, ...container };
+    this.#containers.set(id, added);
+    return added;
+  }
+
+  find(nameOrId: string): FakeContainer | null {
+    return this.#containers.get(nameOrId) ?? this.all().find(({ name }) => name === nameOrId) ?? null;
+  }
+
+  all(): readonly FakeContainer[] {
+    return [...this.#containers.values()];
+  }
+
+  replace(replacement: Replacement, imageId: string | null): ReplacementOutcome {
+    const { container, settings, base } = replacement;
+    const refusal = this.#nextRefusal;
+    this.#nextRefusal = null;
+    if (refusal !== null) return refused(refusal, `container ${container}: refused as told`);
+    if (imageId === null) return refused('image', `image ${replacement.image} is not on the engine`);
+    const place = this.find(container);
+    const config = JSON.stringify({ imageId, settings, base });
+    const half = this.#half(container);
+    if (half !== null && half.fresh.labels[memoryLabels.config] !== config) {
+      if (half.old?.name !== container)
+        return refused('unfinished', `container ${container}: another upgrade is half-way`);
+      this.#containers.delete(half.fresh.id);
+    } else if (half === null && place === null && base === 'kept') {
+      return refused('notFound', `container ${container} is not there`);
+    } else if (half === null && place !== null && isAsWished(place, { imageId, config, settings })) {
+      return { outcome: 'alreadyThere', id: place.id };
+    }
+    return this.#go(replacement, { imageId, config });
+  }
+
+  putBack({ container, until }: PutBack): PutBackOutcome {
+    const place = this.find(container);
+    const half = this.#half(container) ?? (place === null ? null : this.#replacedBy(container, place));
+    const old = half?.old ?? null;
+    if (half === null || old === null) {
+      return { outcome: 'nothingKept', reason: `container ${container}: nothing is kept` };
+    }
+    const move = this.#goBack(container, half, until);
+    if (until === 'stopped' && move === 'end' && this.#containers.has(half.fresh.id)) return { outcome: 'stopped' };
+    return { outcome: 'putBack', id: old.id, imageId: old.imageId };
+  }
+
+  discardKept(container: string, only: string | null): number {
+    const kept = this.all().filter(({ id, name }) => name === keptName(container, id) && (only ?? id) === id);
+    for (const { id } of kept) this.#containers.delete(id);
+    return kept.length;
+  }
+
+  #go(replacement: Replacement, wish: { readonly imageId: string; readonly config: string }): ReplacementOutcome {
+    const { container, until, keepOld, onFailure } = replacement;
+    const before = this.#half(container)?.old ?? this.find(container);
+    let isHealthy = false;
+    let failed = replacement.failed;
+    for (let moves = 0; moves < MAX_MOVES; moves += 1) {
+      const half = this.#half(container) ?? this.#started(container, wish.config);
+      if (half !== null && isOnWayBack(this.#see(container, half))) failed ??= 'it failed before';
+      if (failed !== null) {
+        replacement.onStage?.({ stage: 'failed', reason: failed });
+        if (onFailure === 'leave') return { outcome: 'failed', reason: failed };
+        if (half !== null) this.#goBack(container, half, 'running');
+        return { outcome: 'putBack', reason: failed };
+      }
+      const seen = half === null ? { old: null, fresh: null, restart: NO_RESTART } : this.#see(container, half);
+      const move = nextMove(seen, { until, keepOld, isHealthy });
+      const { move: name } = move;
+      replacement.onStage?.({ stage: STAGES[name] });
+      this.#breakBefore(name);
+      if (name === 'end') return this.#ended(replacement, before);
+      if (name === 'create') this.#create(replacement, { ...wish, old: before });
+      else if (name === 'check') {
+        failed = this.#nextFailure;
+        this.#nextFailure = null;
+        isHealthy = failed === null;
+      } else this.#do(container, move);
+    }
+    throw new Error(`container ${container}: more than ${MAX_MOVES} moves`);
+  }
+
+  #goBack(container: string, half: Half, until: PutBack['until']): Move['move'] {
+    for (let moves = 0; moves < MAX_MOVES; moves += 1) {
+      if (!this.#containers.has(half.fresh.id)) return 'end';
+      const move = nextMoveBack(this.#see(container, half), { until });
+      this.#breakBefore(move.move);
+      if (move.move === 'end') return 'end';
+      this.#do(container, move);
+    }
+    throw new Error(`container ${container}: more than ${MAX_MOVES} moves back`);
+  }
+
+  #create(
+    { container, image, settings, labels }: Replacement,
+    { imageId, config, old }: { readonly imageId: string; readonly config: string; readonly old: FakeContainer | null },
+  ): void {
+    const was: Was = {
+      running: old?.running ?? true,
+      restart: old?.restart ?? NO_RESTART,
+      imageId: old?.imageId ?? '',
+    };
+    const memory = {
+      [memoryLabels.config]: config,
+      [memoryLabels.replaces]: old?.id ?? '',
+      [memoryLabels.was]: JSON.stringify(was),
+    };
+    this.add({
+      name: freshName(container),
+      image,
+      imageId,
+      running: false,
+      wasTried: false,
+      restart: NO_RESTART,
+      labels: { ...userLabels(old), ...settings.labels, ...labels, ...memory },
+    });
+  }
+
+  #do(container: string, move: Move): void {
+    if (!('id' in move)) return;
+    const found = this.#containers.get(move.id);
+    if (found === undefined) throw new Error(`no container ${move.id}`);
+    if (move.move === 'rename') found.name = nameAt(container, move.id, move.to);
+    if (move.move === 'stop') found.running = false;
+    if (move.move === 'setRestart') found.restart = move.restart;
+    if (move.move === 'remove') this.#containers.delete(move.id);
+    if (move.move === 'start') {
+      found.running = true;
+      found.wasTried = true;
+    }
+  }
+
+  #ended({ container, until }: Replacement, before: FakeContainer | null): ReplacementOutcome {
+    const id = (this.find(container) ?? this.find(freshName(container)))?.id ?? '';
+    const left = before === null ? undefined : this.#containers.get(before.id);
+    const previous =
+      before === null
+        ? null
+        : { id: before.id, imageId: before.imageId, keptAs: left === undefined ? null : left.name };
+    if (until === 'stopped') return { outcome: 'stopped', id, previous };
+    return { outcome: 'replaced', id, previous, awayMs: before === null ? null : FAKE_AWAY_MS, notes: [] };
+  }
+
+  /** A replacement that is neither at its end nor undone. */
+  #half(container: string): Half | null {
+    const waiting = this.find(freshName(container));
+    if (waiting !== null) return { fresh: waiting, old: this.#oldOf(waiting) };
+    const place = this.find(container);
+    const old = place === null ? null : this.#oldOf(place);
+    if (place === null || old === null) return null;
+    return old.name === asideName(container, old.id) ? { fresh: place, old } : null;
+  }
+
+  /** In place already: the end of a way whose old container is kept, gone or was never there. */
+  #started(container: string, config: string): Half | null {
+    const place = this.find(container);
+    return place?.labels[memoryLabels.config] === config ? { fresh: place, old: this.#oldOf(place) } : null;
+  }
+
+  #replacedBy(container: string, fresh: FakeContainer): Half | null {
+    const old = this.#oldOf(fresh);
+    return old !== null && old.name === keptName(container, old.id) ? { fresh, old } : null;
+  }
+
+  #oldOf({ labels }: FakeContainer): FakeContainer | null {
+    return this.#containers.get(labels[memoryLabels.replaces] ?? '') ?? null;
+  }
+
+  #see(container: string, { fresh, old }: Half): SeenReplacement {
+    const was = JSON.parse(fresh.labels[memoryLabels.was] ?? 'null') as Was;
+    const seen = (one: FakeContainer): NonNullable<SeenReplacement['old']> => ({ ...one, at: placeOf(container, one) });
+    return {
+      old: old === null ? null : seen(old),
+      fresh: { ...seen(fresh), was, isWired: true },
+      restart: was.restart,
+    };
+  }
+
+  #breakBefore(move: Move['move']): void {
+    if (this.#nextBreak !== move) return;
+    this.#nextBreak = null;
+    throw new BrokenOff(move);
+  }
+}
+
+/** As if the engine had gone away at that moment. */
+export class BrokenOff extends Error {
+  override readonly name = 'BrokenOff';
+}
+
+type Half = { readonly fresh: FakeContainer; readonly old: FakeContainer | null };
+
+export const stateOf = ({ wasTried, restart, ...one }: FakeContainer): ContainerState => ({
+  ...one,
+  status: one.running ? 'running' : wasTried ? 'exited' : 'created',
+  exitCode: 0,
+  health: 'none',
+  restartPolicy: restart.policy,
+  startedAt: '',
+  raw: {},
+});
+
+const refused = (why: RefusedReplacement, reason: string): ReplacementOutcome => ({ outcome: 'refused', why, reason });
+
+function isAsWished(
+  place: FakeContainer,
+  { imageId, config, settings }: Pick<Replacement, 'settings'> & { readonly imageId: string; readonly config: string },
+): boolean {
+  if (place.labels[memoryLabels.config] === config) return true;
+  return place.imageId === imageId && Object.keys(settings).length === 0;
+}
+
+/** What its user set: a replacement's own labels are not the next one's. */
+function userLabels(old: FakeContainer | null): Readonly<Record<string, string>> {
+  const own: readonly string[] = [...Object.values(memoryLabels), 'dev.refit.upgrade', 'dev.refit.step'];
+  return Object.fromEntries(Object.entries(old?.labels ?? {}).filter(([name]) => !own.includes(name)));
+}
+
+const namesAt = (container: string, id: string) =>
+  ({
+    place: container,
+    fresh: freshName(container),
+    aside: asideName(container, id),
+    kept: keptName(container, id),
+  }) as const;
+
+const nameAt = (container: string, id: string, at: keyof ReturnType<typeof namesAt>): string =>
+  namesAt(container, id)[at];
+
+function placeOf(container: string, { id, name }: FakeContainer): keyof ReturnType<typeof namesAt> {
+  const names = namesAt(container, id);
+  const places = ['place', 'fresh', 'aside', 'kept'] as const;
+  const at = places.find((place) => names[place] === name);
+  if (at === undefined) throw new Error(`container ${id} is called ${name}`);
+  return at;
+}
