@@ -37,7 +37,7 @@ export default defineConfig(
     languageOptions: {
       globals: globals.node,
       parserOptions: {
-        projectService: { allowDefaultProject: ['bin/*.mjs', 'lab/sample/dns/*.mjs'] },
+        projectService: { allowDefaultProject: ['bin/*.mjs', 'lab/sample/*/*.mjs'] },
         tsconfigRootDir: import.meta.dirname,
       },
     },
@@ -77,7 +77,7 @@ export default defineConfig(
   },
   { files: ['test/**/*.ts', 'bench/**/*.ts'], rules: { 'max-lines-per-function': 'off' } },
   { files: ['*.config.ts'], rules: { 'no-restricted-exports': 'off' } },
-  { files: ['bin/*.mjs', 'lab/sample/dns/*.mjs'], ...tseslint.configs.disableTypeChecked },
+  { files: ['bin/*.mjs', 'lab/sample/*/*.mjs'], ...tseslint.configs.disableTypeChecked },
 );
 
 function restriction(group: readonly string[]): ['error', { patterns: { group: string[]; message: string }[] }] {

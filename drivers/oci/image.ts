@@ -12,6 +12,16 @@ export type ImageContents = {
   readonly env?: Readonly<Record<string, string>>;
   readonly labels?: Readonly<Record<string, string>>;
   readonly exposedPorts?: readonly string[];
+  readonly healthcheck?: Healthcheck;
+};
+
+/** What the engine runs in the container to see whether it is healthy. */
+export type Healthcheck = {
+  readonly command: readonly string[];
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Failures in a row until the container is unhealthy. */
+  readonly retries: number;
 };
 
 export type BuiltImage = {
@@ -64,6 +74,7 @@ function imageConfig(contents: ImageContents): object {
       Env: Object.entries(contents.env ?? {}).map(([name, value]) => `${name}=${value}`),
       Labels: contents.labels ?? {},
       ExposedPorts: Object.fromEntries((contents.exposedPorts ?? []).map((port) => [port, {}])),
+      ...(contents.healthcheck === undefined ? {} : { Healthcheck: engineHealthcheck(contents.healthcheck) }),
       WorkingDir: '/',
     },
     rootfs: { type: 'layers', diff_ids: contents.layers.map((layer) => layer.diffId) },
@@ -73,6 +84,14 @@ function imageConfig(contents: ImageContents): object {
     })),
   };
 }
+
+/** OCI's specification has no health check; engines read Docker's own field of the configuration, in nanoseconds. */
+const engineHealthcheck = ({ command, intervalMs, timeoutMs, retries }: Healthcheck): object => ({
+  Test: ['CMD', ...command],
+  Interval: intervalMs * 1_000_000,
+  Timeout: timeoutMs * 1_000_000,
+  Retries: retries,
+});
 
 function imageManifest(layers: readonly Layer[], config: Buffer): object {
   return {

@@ -8,6 +8,8 @@ export type Part = {
   readonly kill: (signal?: NodeJS.Signals) => Promise<void>;
   readonly send: (signal: NodeJS.Signals) => void;
   readonly hasEnded: () => boolean;
+  /** null while it runs, and after a signal. */
+  readonly exitCode: () => number | null;
   /** The end of its output, for messages. */
   readonly tail: () => string;
 };
@@ -35,6 +37,7 @@ export function startPart({ program, args, logFile, env = {} }: PartOptions): Pa
   return {
     pid,
     hasEnded,
+    exitCode: () => child.exitCode,
     send: (signal) => void child.kill(signal),
     kill: (signal = 'SIGKILL') => end(child, signal, hasEnded),
     tail: () => readFileSync(logFile, 'utf8').trim().split('\n').slice(-TAIL_LINES).join('\n'),
