@@ -77,6 +77,8 @@ export type FindMembersInput = FleetInput & {
   readonly mode: ServiceMode;
   /** By digest; agent mode: what the hosts' installed release must name for this service. */
   readonly reference: string;
+  /** agent mode: the release that the hosts must be on; else not looked at. */
+  readonly release: ReleaseRef | null;
 };
 export type FoundMembers = { readonly members: readonly Member[]; readonly findings: readonly Finding[] };
 
