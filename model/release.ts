@@ -164,7 +164,7 @@ export const releaseImages = (release: Release): readonly string[] => [
 ];
 
 /** Infrastructure first, each in declared order. */
-export const orderedServices = (release: Release): readonly ServiceRelease[] => [
+export const orderedServices = (release: Pick<Release, 'services'>): readonly ServiceRelease[] => [
   ...release.services.filter(({ infrastructure }) => infrastructure),
   ...release.services.filter(({ infrastructure }) => !infrastructure),
 ];

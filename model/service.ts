@@ -152,6 +152,9 @@ export type ServiceProgress = {
 /** Order numbers that a release's upgrade reserves for one of its services: several orders a host, with retries. */
 export const SERVICE_SEQUENCES = 4_096;
 
+/** Most services of one release: their names, images and states stay below a payload's 16 kB together. */
+export const MAX_SERVICES = 32;
+
 /** Most members of one service: its progress and results stay below a payload's 16 kB. */
 export const MAX_MEMBERS = 64;
 

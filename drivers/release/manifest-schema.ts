@@ -1,49 +1,22 @@
 import semver from 'semver';
 import { z } from 'zod';
-import { isName, parseStepId } from '../../model/ids.ts';
-import { digestedImage } from './image-name.ts';
-import { parseDuration, parseSize } from './quantities.ts';
+import { parseStepId } from '../../model/ids.ts';
+import { MAX_SERVICES } from '../../model/service.ts';
+import { Arguments, Command, Duration, Environment, Image, list, matching, name, probes } from './manifest-fields.ts';
+import { parseSize } from './quantities.ts';
+import { Service } from './service-schema.ts';
 
 /** `release.yaml` as authors write it. What comes out has the model's units: ms and bytes. */
 
-/**
- * A text of one form. The message is complete: whoever reads it sees what is expected, with an example. The pattern is
- * what editors check by the JSON Schema, `isValid` what no pattern says.
- */
-function matching(expected: string, pattern: RegExp, isValid: (value: string) => boolean = () => true): z.ZodString {
-  const error = `expected ${expected}`;
-  return z.string({ error }).regex(pattern, { error, abort: true }).refine(isValid, { error, abort: true });
-}
-
-const DURATION = /^\d+(\.\d+)?(ms|s|m|h)$/;
 const PORT = /^(?:\d{1,3}(?:\.\d{1,3}){3}:)?(\d{1,5}):(\d{1,5})(?:\/(?:tcp|udp))?$/;
 const SIZE = /^\d+(\.\d+)?(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)$/;
-
-const Duration = matching('a duration such as 10m, 30s or 500ms', DURATION)
-  .transform(parseDuration)
-  .meta({ description: 'A duration such as 10m, 30s or 500ms.' });
 const Size = z
   .union([z.int().nonnegative(), matching('', SIZE).transform(parseSize)], {
     error: 'expected a size such as 1GiB, 500MB or a number of bytes',
   })
   .meta({ description: 'A size such as 1GiB, 500MB or a number of bytes.' });
 
-/** Longest list of any kind: far beyond real releases, so that a wrong file is noticed before it is built. */
-const MAX_ITEMS = 1000;
-const list = <Item extends z.ZodType>(item: Item): z.ZodArray<Item> => z.array(item).max(MAX_ITEMS);
-
-const Arguments = z
-  .array(z.string(), { error: (issue) => `expected a list such as ["systemctl", "status"]${noShell(issue.input)}` })
-  .max(MAX_ITEMS);
-const Command = Arguments.min(1).meta({
-  description: 'Program and arguments, without a shell; the program is looked up in PATH.',
-});
-const noShell = (input: unknown): string =>
-  typeof input === 'string' ? ' (no shell is started; for one write ["sh", "-c", "…"])' : '';
-
-const NAME = /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/;
-
-const StepId = matching('a step name of lower-case letters, digits, dots and dashes', NAME, isName)
+const StepId = name('a step')
   .transform(parseStepId)
   .meta({ description: 'Names the step in plans, reports and errors; unique in the release.' });
 const Account = matching('the name or number of an account, in quotes', /^([a-z_][a-z0-9_-]*\$?|\d+)$/);
@@ -105,18 +78,9 @@ const ContainerStep = z.strictObject({
   id: StepId,
   type: z.literal('container'),
   name: matching('a container name', /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/),
-  image: matching(
-    'an image by digest, such as registry.example/dns@sha256:…',
-    /@sha256:[0-9a-f]{64}$/,
-    (image) => digestedImage(image) !== null,
-  )
-    .transform((image) => digestedImage(image) ?? image)
-    .meta({ description: 'By digest, so that every host runs the same image: registry/name@sha256:…' }),
+  image: Image,
   command: Arguments.default([]).meta({ description: "Instead of the image's own command." }),
-  env: z
-    .record(z.string().regex(/^[^=\0]+$/), z.string())
-    .default({})
-    .meta({ description: 'Environment variables; numbers in quotes.' }),
+  env: Environment.default({}),
   ports: list(
     matching('a port such as 8080:80 or 53:53/udp', PORT, isPort).transform((port) =>
       port.includes('/') ? port : `${port}/tcp`,
@@ -130,24 +94,13 @@ const ContainerStep = z.strictObject({
   ).default([]),
   network: matching('the name of a network', /^[a-zA-Z0-9][\w.-]*$/).default('bridge'),
   restart: z.enum(['no', 'always', 'unless-stopped', 'on-failure']).default('always'),
+  base: z.enum(['stated', 'kept']).default('stated').meta({
+    description: 'kept: what was set on the container that is there stays, and this is laid over it.',
+  }),
   timeout: Duration.default(60_000).meta({ description: 'How long the new container may take until it runs.' }),
 });
 
-const Probe = z.discriminatedUnion('type', [
-  z.strictObject({
-    type: z.literal('http'),
-    url: matching('an address such as http://127.0.0.1:8080/health', /^https?:\/\//, (url) => URL.canParse(url)),
-    status: z.int().min(100).max(599).default(200),
-    contains: z.string().optional().meta({ description: "Text that the answer's body must contain." }),
-  }),
-  z.strictObject({
-    type: z.literal('tcp'),
-    host: matching('a host name or address', /^[\w.:-]+$/).default('127.0.0.1'),
-    port: z.int().min(1).max(65_535),
-  }),
-  z.strictObject({ type: z.literal('exec'), command: Command }),
-  z.strictObject({ type: z.literal('unit'), unit: UnitName }),
-]);
+const Probe = z.discriminatedUnion('type', [...probes, z.strictObject({ type: z.literal('unit'), unit: UnitName })]);
 
 const Health = z
   .strictObject({
@@ -172,7 +125,7 @@ const Host = z.strictObject({
 export const Manifest = z
   .strictObject({
     schema: z.literal(1).default(1),
-    name: matching('a name of lower-case letters, digits, dots and dashes', NAME, isName),
+    name: name('a'),
     version: matching(
       'a semantic version such as 2.0.0',
       /^\d+\.\d+\.\d+/,
@@ -185,6 +138,10 @@ export const Manifest = z
       .default([])
       .meta({ description: 'Fleets that the release is for; none named: every fleet.' }),
     host: Host.meta({ description: 'What is done on every host.' }),
+    services: list(Service)
+      .max(MAX_SERVICES)
+      .default([])
+      .meta({ description: 'Services to upgrade once all hosts are; infrastructure first, then in this order.' }),
   })
   .meta({ title: 'refit release', description: 'A release of refit, written as release.yaml' });
 

@@ -17,7 +17,7 @@ export type ReleaseSource = {
 export const MANIFEST_FILE = 'release.yaml';
 
 /** Words that releases will know later. */
-const LATER_FIELDS = ['services', 'units', 'migrations'];
+const LATER_FIELDS = ['units', 'migrations'];
 const LATER_STEPS = ['kernel', 'engine'];
 
 /** Throws ReleaseProblems with everything that is wrong, in the file's order. */
@@ -67,11 +67,12 @@ function later(value: unknown): (problem: Problem) => Problem {
   };
 }
 
-/** Step names and targets stand once in a release: a step's name is its address, and a later file would undo an earlier. */
+/** Names and targets stand once in a release: a name is an address, and a later file would undo an earlier. */
 function twice(value: unknown): readonly Problem[] {
   const steps = itemPaths(value, ['host', 'steps']);
   const targets = steps.flatMap((step) => itemPaths(value, [...step, 'files']).map((file) => [...file, 'to']));
-  return [steps.map((step) => [...step, 'id']), targets].flatMap((paths) => repeated(value, paths));
+  const services = itemPaths(value, ['services']).map((service) => [...service, 'name']);
+  return [steps.map((step) => [...step, 'id']), targets, services].flatMap((paths) => repeated(value, paths));
 }
 
 function repeated(value: unknown, paths: readonly Problem['path'][]): readonly Problem[] {

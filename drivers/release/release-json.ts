@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isName, parseStepId } from '../../model/ids.ts';
+import { isName, parseServiceId, parseStepId } from '../../model/ids.ts';
 import type { Release } from '../../model/release.ts';
 
 // The agent runs this on every host: nothing but zod and the model is imported here.
@@ -65,16 +65,50 @@ const Step = z.discriminatedUnion('type', [
     volumes: z.array(z.string()),
     network: z.string(),
     restart: z.enum(['no', 'always', 'unless-stopped', 'on-failure']),
+    // Releases of before there was a choice.
+    base: z.enum(['stated', 'kept']).default('stated'),
     timeoutMs: Count,
   }),
 ]);
 
-const Probe = z.discriminatedUnion('type', [
+const containerProbes = [
   z.object({ type: z.literal('http'), url: z.string(), status: Count, contains: z.string().nullable() }),
   z.object({ type: z.literal('tcp'), host: z.string(), port: Count }),
   z.object({ type: z.literal('exec'), command: Command.min(1) }),
+] as const;
+const Probe = z.discriminatedUnion('type', [
+  ...containerProbes,
   z.object({ type: z.literal('unit'), unit: z.string() }),
 ]);
+
+const Amount = z.union([z.object({ hosts: Count }), z.object({ percent: Count })]);
+const Texts = z.record(z.string(), z.string());
+
+const Service = z.object({
+  name: Name.transform(parseServiceId),
+  image: z.string(),
+  compatible: z.boolean(),
+  infrastructure: z.boolean(),
+  strategy: z.discriminatedUnion('strategy', [
+    z.object({ strategy: z.literal('inPlace') }),
+    z.object({ strategy: z.literal('phases'), size: Amount }),
+    z.object({ strategy: z.literal('allAtOnce') }),
+  ]),
+  mode: z.enum(['inPlace', 'create', 'agent']),
+  minAvailable: Amount.nullable(),
+  health: z.object({
+    minHealthyTimeMs: Count,
+    deadlineMs: Count,
+    probe: z.discriminatedUnion('type', [...containerProbes]).nullable(),
+  }),
+  drainMs: Count,
+  settings: z.object({
+    command: Command.exactOptional(),
+    entrypoint: Command.exactOptional(),
+    env: Texts.exactOptional(),
+    labels: Texts.exactOptional(),
+  }),
+});
 
 const ReleaseJson = z.object({
   schema: z.literal(1),
@@ -88,6 +122,8 @@ const ReleaseJson = z.object({
     steps: z.array(Step),
     health: z.object({ probes: z.array(Probe), minHealthyTimeMs: Count, deadlineMs: Count }),
   }),
+  // Releases of before there were services.
+  services: z.array(Service).default([]),
   contents: z.array(z.object({ path: InnerPath, sha256: z.string().regex(/^[0-9a-f]{64}$/), sizeBytes: Count })),
 });
 

@@ -1,10 +1,12 @@
 import { assert } from '../../model/assert.ts';
-import type { Package, Probe, Release, ReleaseFile, Step } from '../../model/release.ts';
+import type { ContainerProbe, ContainerHealth } from '../../model/replacement.ts';
+import type { Package, Probe, Release, ReleaseFile, ServiceRelease, Step } from '../../model/release.ts';
 import { digestHex } from '../../model/ids.ts';
 import { sha256 } from '../oci/blob.ts';
 import { MANIFEST_FILE, type ReleaseSource } from './manifest.ts';
 import type { Manifest } from './manifest-schema.ts';
 import { payloadPath } from './payload.ts';
+import { strategyOf } from './service-schema.ts';
 
 /** What the author wrote, as the model has it: units in the names, packages read, every file digested. */
 export function toRelease({ manifest, text, payload }: ReleaseSource): Release {
@@ -25,6 +27,7 @@ export function toRelease({ manifest, text, payload }: ReleaseSource): Release {
         deadlineMs: host.health.deadline,
       },
     },
+    services: manifest.services.map(toService),
     contents: contentsOf({ text, payload }),
   };
 }
@@ -71,6 +74,41 @@ function readOf(packages: ReadonlyMap<string, Package>, file: string): Package {
   return read;
 }
 
+type ManifestService = Manifest['services'][number];
+
+function toService(service: ManifestService): ServiceRelease {
+  const { name, image, compatible, infrastructure, mode, minAvailable = null, drain } = service;
+  const { command, entrypoint, env, labels } = service;
+  return {
+    name,
+    image,
+    compatible,
+    infrastructure,
+    strategy: strategyOf(service),
+    mode,
+    minAvailable,
+    health: toContainerHealth(service.health),
+    drainMs: drain,
+    settings: {
+      ...(command !== undefined && { command }),
+      ...(entrypoint !== undefined && { entrypoint }),
+      ...(env !== undefined && { env }),
+      ...(labels !== undefined && { labels }),
+    },
+  };
+}
+
+function toContainerHealth({ minHealthyTime, deadline, probe }: ManifestService['health']): ContainerHealth {
+  return {
+    minHealthyTimeMs: minHealthyTime,
+    deadlineMs: deadline,
+    probe: probe === undefined ? null : toContainerProbe(probe),
+  };
+}
+
+const toContainerProbe = (probe: NonNullable<ManifestService['health']['probe']>): ContainerProbe =>
+  probe.type === 'http' ? { ...probe, contains: probe.contains ?? null } : probe;
+
 function toProbe(probe: Manifest['host']['health']['probes'][number]): Probe {
-  return probe.type === 'http' ? { ...probe, contains: probe.contains ?? null } : probe;
+  return probe.type === 'unit' ? probe : toContainerProbe(probe);
 }

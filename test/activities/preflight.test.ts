@@ -82,7 +82,14 @@ describe('preflight', () => {
       command: [],
       env: {},
     };
-    const rest = { ports: [], volumes: [], network: 'bridge', restart: 'always' as const, timeoutMs: 1 };
+    const rest = {
+      ports: [],
+      volumes: [],
+      network: 'bridge',
+      restart: 'always',
+      base: 'stated',
+      timeoutMs: 1,
+    } as const;
     const host = { ...readRelease().release.host, steps: [{ id: parseStepId('dns'), ...step, ...rest }] };
     registry.read = readRelease({ fleets: ['other-*'], host });
     registry.missing.add(step.image);

@@ -1,5 +1,5 @@
-import { parseDigest, parseStepId, type Digest } from '../../model/ids.ts';
-import type { Release, ReleaseRef } from '../../model/release.ts';
+import { parseDigest, parseServiceId, parseStepId, type Digest } from '../../model/ids.ts';
+import type { Release, ReleaseRef, ServiceRelease } from '../../model/release.ts';
 import type { ReadRelease } from '../../model/registry.ts';
 
 /** A digest that is told apart by its first character. */
@@ -22,6 +22,7 @@ export function release(changes: Partial<Release> = {}): Release {
     version: '2.0.0',
     upgradesFrom: ['>=1.0.0 <2.0.0'],
     fleets: [],
+    services: [],
     contents: [],
     host: {
       deadlineMs: 60_000,
@@ -32,6 +33,12 @@ export function release(changes: Partial<Release> = {}): Release {
     ...changes,
   };
 }
+
+export const service = (name: string, image = `registry.lab:5000/${name}@${digestOf('d')}`): ServiceRelease => ({
+  ...{ name: parseServiceId(name), image, compatible: true, infrastructure: false, mode: 'inPlace' },
+  ...{ strategy: { strategy: 'inPlace' }, minAvailable: null, drainMs: 100, settings: {} },
+  health: { minHealthyTimeMs: 0, deadlineMs: 1_000, probe: null },
+});
 
 export const readRelease = (changes: Partial<Release> = {}): ReadRelease => ({
   ref: releaseRef(),

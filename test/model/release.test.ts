@@ -1,7 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseDigest, parseStepId } from '../../model/ids.ts';
-import { hostImages, imageReference, isForFleet, releaseLabel, type Release, type Step } from '../../model/release.ts';
+import {
+  hostImages,
+  imageReference,
+  isForFleet,
+  orderedServices,
+  releaseImages,
+  releaseLabel,
+  type Release,
+  type Step,
+} from '../../model/release.ts';
+import { service } from '../fakes/release.ts';
 import { RUNS } from './runs.ts';
 
 describe('a release for certain fleets', () => {
@@ -52,10 +62,10 @@ test('a release is named by its image’s digest to engines, and by name and ver
   expect(releaseLabel(ref)).toBe('sample 2.0.0');
 });
 
-test('a host needs the images of all container steps, each once', () => {
+test('a host needs the images of all container steps, each once, and the registry those of services too', () => {
   const container = (id: string, image: string): Step => ({
     ...{ id: parseStepId(id), type: 'container', name: id, image, command: [], env: {}, ports: [], volumes: [] },
-    ...{ network: 'host', restart: 'always', timeoutMs: 1 },
+    ...{ network: 'host', restart: 'always', base: 'stated', timeoutMs: 1 },
   });
   const steps: readonly Step[] = [
     container('dns', 'r/dns@sha256:1'),
@@ -65,9 +75,23 @@ test('a host needs the images of all container steps, each once', () => {
   ];
   const health = { probes: [], minHealthyTimeMs: 0, deadlineMs: 1 };
   const release: Release = {
-    ...{ schema: 1, name: 'sample', version: '2.0.0', upgradesFrom: [], fleets: [], contents: [] },
+    ...{ schema: 1, name: 'sample', version: '2.0.0', upgradesFrom: [], fleets: [], services: [], contents: [] },
     host: { deadlineMs: 1, diskFreeBytes: 0, steps, health },
   };
 
   expect(hostImages(release)).toEqual(['r/dns@sha256:1', 'r/web@sha256:2']);
+  expect(
+    releaseImages({ ...release, services: [service('web', 'r/web@sha256:2'), service('ui', 'r/ui@sha256:3')] }),
+  ).toEqual(['r/dns@sha256:1', 'r/web@sha256:2', 'r/ui@sha256:3']);
+});
+
+test('services that others rest on go first, each kind in declared order', () => {
+  const services = [
+    service('ui'),
+    { ...service('dns'), infrastructure: true },
+    service('web'),
+    { ...service('catalog'), infrastructure: true },
+  ];
+
+  expect(orderedServices({ services }).map(({ name }) => name)).toEqual(['dns', 'catalog', 'ui', 'web']);
 });

@@ -17,6 +17,7 @@ describe('a release.yaml that is right', () => {
       version: '1.2.3',
       upgradesFrom: [],
       fleets: [],
+      services: [],
       host: {
         deadlineMs: 600_000,
         diskFreeBytes: 200 * 1024 ** 2,
@@ -79,6 +80,7 @@ host:
         volumes: [],
         network: 'bridge',
         restart: 'always',
+        base: 'stated',
         timeoutMs: 60_000,
       },
     ]);
@@ -140,7 +142,11 @@ host:
 
   test.each([
     ['a misspelled field', 'nmae: b', '1:1: nmae: unknown field'],
-    ['services, which a later version knows', 'services: []', '1:1: services: not supported by this version of refit'],
+    [
+      'migrations, which a later version knows',
+      'migrations: []',
+      '1:1: migrations: not supported by this version of refit',
+    ],
     ['units, which a later version knows', 'units: []', '1:1: units: not supported by this version of refit'],
     ['a field that is there twice', 'name: b', '2:1: map keys must be unique'],
     ['a schema of a later version', 'schema: 2', '1:1: schema: expected 1, got 2'],

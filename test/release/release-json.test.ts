@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { readReleaseFolder } from '../../drivers/release/manifest.ts';
 import { encodeRelease, parseRelease } from '../../drivers/release/release-json.ts';
 import { toRelease } from '../../drivers/release/to-release.ts';
-import type { Release } from '../../model/release.ts';
+import { parseServiceId } from '../../model/ids.ts';
+import type { Release, ServiceRelease } from '../../model/release.ts';
 import { smallRelease } from './folder.ts';
 
 describe('release.json', () => {
@@ -24,6 +25,23 @@ describe('release.json', () => {
     const text = JSON.stringify({ ...(await small()), later: 1 });
 
     expect(parseRelease(text)).toEqual(await small());
+  });
+
+  test('of before there were services and kept containers says so by their absence', async () => {
+    const release = await small();
+    const { base: _, ...step } = containerStep;
+    const { services: __, ...earlier } = { ...release, host: { ...release.host, steps: [step] } };
+
+    const read = parseRelease(JSON.stringify(earlier));
+
+    expect(read.services).toEqual([]);
+    expect(read.host.steps).toEqual([containerStep]);
+  });
+
+  test('keeps every field of a service', async () => {
+    const release = { ...(await small()), services: [service] };
+
+    expect(parseRelease(encodeRelease(release))).toEqual(release);
   });
 
   test.each([
@@ -64,6 +82,18 @@ describe('release.json', () => {
     );
   });
 });
+
+const containerStep = {
+  ...{ id: 'dns', type: 'container', name: 'dns', image: 'r/dns@sha256:1', command: [], env: {}, ports: [] },
+  ...{ volumes: [], network: 'bridge', restart: 'always', base: 'stated', timeoutMs: 1 },
+};
+
+const service: ServiceRelease = {
+  ...{ name: parseServiceId('web'), image: 'r/web@sha256:1', compatible: true, infrastructure: true, mode: 'create' },
+  ...{ strategy: { strategy: 'phases', size: { percent: 25 } }, minAvailable: { hosts: 2 }, drainMs: 1 },
+  health: { minHealthyTimeMs: 1, deadlineMs: 2, probe: { type: 'tcp', host: '127.0.0.1', port: 80 } },
+  settings: { command: [], entrypoint: ['web'], env: { A: 'b' }, labels: { c: 'd' } },
+};
 
 const withStep = (release: Release, step: object): string =>
   JSON.stringify({ ...release, host: { ...release.host, steps: [step] } });
