@@ -1,12 +1,11 @@
-import { WorkflowFailedError } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
 import { parseDigest, parseUpgradeId, type FleetId } from '../model/ids.ts';
 import type { Progress } from '../model/upgrade.ts';
 import { fleetWorkflowId, progress } from '../workflows/messages.ts';
-import { askServer, askWorker } from './bounded.ts';
+import { askWorker } from './bounded.ts';
 import type { TemporalConnection } from './connection.ts';
 import type { FoundUpgrade } from './find-upgrade.ts';
-import { isProgress } from './parse.ts';
+import { toProgress } from './parse.ts';
+import { firstOf, runEnd } from './run-end.ts';
 import { Unreachable } from './unreachable.ts';
 
 /** Stands in for a digest that nobody knows any more. */
@@ -18,19 +17,10 @@ export async function finalProgress(
   fleet: FleetId,
   found: FoundUpgrade,
 ): Promise<Progress> {
-  const handle = temporal.client.workflow.getHandle(fleetWorkflowId(fleet), found.runId);
-  try {
-    const result: unknown = await askServer(temporal, () => handle.result());
-    if (!isProgress(result)) return closedFromOutside(fleet, found, 'it left no result');
-    return result.hostsLeftOut === undefined ? result : await withAllHosts(temporal, fleet, { found, kept: result });
-  } catch (error) {
-    if (!(error instanceof WorkflowFailedError)) throw error;
-    const { cause } = error;
-    const details = cause instanceof ApplicationFailure ? (cause.details ?? []) : [];
-    const kept = details.find(isProgress);
-    if (kept === undefined) return closedFromOutside(fleet, found, cause?.message ?? error.message);
-    return kept.hostsLeftOut === undefined ? kept : await withAllHosts(temporal, fleet, { found, kept });
-  }
+  const end = await runEnd(temporal, { workflowId: fleetWorkflowId(fleet), runId: found.runId });
+  const kept = firstOf(end, toProgress);
+  if (kept === null) return closedFromOutside(fleet, found, end.failure?.message ?? 'it left no result');
+  return kept.hostsLeftOut === undefined ? kept : await withAllHosts(temporal, fleet, { found, kept });
 }
 
 /** Temporal keeps a large fleet's hosts in part only; a worker knows them all, and where there is none the part has to do. */
@@ -60,6 +50,7 @@ function closedFromOutside(fleet: FleetId, found: FoundUpgrade, why: string): Pr
     state: found.state === 'running' ? 'failed' : found.state,
     phase: 'end',
     hosts: [],
+    services: [],
     waiting: [],
     findings: [],
     decisions: [],

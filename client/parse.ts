@@ -11,8 +11,17 @@ export function parseHeartbeat(text: string): HostHeartbeat | null {
   }
 }
 
-/** Whether a failure's detail is the progress that an upgrade ended with: written by this project's own workflow. */
-export function isProgress(value: unknown): value is Progress {
+/** The progress that an upgrade ended with, from its result or its failure's details; null: it is something else. */
+export function toProgress(value: unknown): Progress | null {
+  if (!isRecordedProgress(value)) return null;
+  // Upgrades that ended before releases had services say nothing of them.
+  return { ...value, services: value.services ?? [] };
+}
+
+type RecordedProgress = Omit<Progress, 'services'> & { readonly services?: Progress['services'] };
+
+/** Written by this project's own workflow, so that its shape tells enough. */
+function isRecordedProgress(value: unknown): value is RecordedProgress {
   if (!isRecord(value)) return false;
   const { id, state, hosts, waiting, findings, decisions } = value;
   return (

@@ -2,6 +2,7 @@ import { isEnded, isFailure } from '../../model/host.ts';
 import type { HostProgress, Progress, Waiting } from '../../model/upgrade.ts';
 import { isHostAtWork } from '../merge-progress.ts';
 import { formatDuration } from './quantity.ts';
+import { standingChanges, standingLines } from './standing-lines.ts';
 import { isCommand, nextCommands } from './verdict.ts';
 
 /** One line for people; the tone becomes a colour where there are colours. */
@@ -12,7 +13,12 @@ export const MAX_HOST_LINES = 40;
 
 /** The whole upgrade at one moment, a line a host. Pure. */
 export function progressLines(progress: Progress, now: number): readonly Line[] {
-  return [headline(progress, now), ...waitLines(progress, now), ...hostLines(progress, now)];
+  return [
+    headline(progress, now),
+    ...waitLines(progress, now),
+    ...hostLines(progress, now),
+    ...standingLines(progress.services),
+  ];
 }
 
 /** What is new since the last look, for a log that can't be redrawn. Pure. */
@@ -26,6 +32,7 @@ export function changeLines(before: Progress | null, after: Progress): readonly 
     ...after.hosts
       .filter((host) => newsOf(host) !== (known.get(host.name) ?? newsOf({ ...host, state: 'pending' })))
       .map((host) => describeHost(host, targetOf(after))),
+    ...standingChanges(before?.services ?? [], after.services),
     ...shownWaits(after)
       .filter((wait) => !waits.has(wait.what))
       .map((wait) => `waits for ${wait.what}${mover(wait)}`),

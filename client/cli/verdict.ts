@@ -83,15 +83,17 @@ function waitingMessage(progress: Progress): string {
   return [head, ...next].join('\n');
 }
 
-function succeededMessage({ id, fleet, release, hosts, startedAt, finishedAt }: Progress): string {
-  if (hosts.every((host) => host.state === 'alreadyThere')) {
+function succeededMessage({ id, fleet, release, hosts, services, startedAt, finishedAt }: Progress): string {
+  if ([...hosts, ...services].every(({ state }) => state === 'alreadyThere')) {
     return `nothing had to be done: every host of fleet ${fleet} is on ${release} already`;
   }
+  const upgraded = services.filter(({ state }) => state === 'done').map(({ name }) => name);
   const count = (state: string): number => hosts.filter((host) => host.state === state).length;
   const others = hosts.filter((host) => host.state !== 'done' && host.state !== 'alreadyThere').length;
   const parts = [`${count('done')} of ${hosts.length} hosts upgraded`];
   if (count('alreadyThere') > 0) parts.push(`${count('alreadyThere')} there already`);
   if (others > 0) parts.push(`${others} left behind`);
+  if (upgraded.length > 0) parts.push(`services upgraded: ${upgraded.join(', ')}`);
   const took = finishedAt === null ? '' : ` in ${formatDuration(finishedAt - startedAt)}`;
   return `upgrade ${id} succeeded: fleet ${fleet} is on ${release}, ${parts.join(', ')}${took}`;
 }

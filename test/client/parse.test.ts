@@ -1,15 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import { isProgress, parseHeartbeat } from '../../client/parse.ts';
+import { parseHeartbeat, toProgress } from '../../client/parse.ts';
 import { makeProgress } from './progress.ts';
 
 describe('what comes back from Temporal', () => {
   it('knows the progress that an upgrade ended with, also after its way through JSON', () => {
-    expect(isProgress(JSON.parse(JSON.stringify(makeProgress())))).toBe(true);
+    expect(toProgress(JSON.parse(JSON.stringify(makeProgress())))).toEqual(makeProgress());
+  });
+
+  it('reads the progress of an upgrade that ended before releases had services', () => {
+    const { services: _, ...earlier } = makeProgress();
+
+    expect(toProgress(earlier)).toEqual({ ...earlier, services: [] });
   });
 
   it.each([null, 'text', [], {}, { ...makeProgress(), state: 'toString' }, { ...makeProgress(), hosts: null }])(
     'takes nothing else for a progress: %j',
-    (value) => expect(isProgress(value)).toBe(false),
+    (value) => expect(toProgress(value)).toBeNull(),
   );
 
   it('reads the heartbeat of an activity that works on a host', () => {

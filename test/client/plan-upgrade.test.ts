@@ -21,6 +21,7 @@ const release: Release = {
     steps: [{ id: parseStepId('restart'), type: 'reboot', timeoutMs: 1_000 }],
     health: { probes: [], minHealthyTimeMs: 0, deadlineMs: 1_000 },
   },
+  services: [],
   contents: [],
 };
 const read: ReadRelease = {

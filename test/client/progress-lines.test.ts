@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { changeLines, describeHost, MAX_HOST_LINES, progressLines, versions } from '../../client/cli/progress-lines.ts';
 import { parseHostId } from '../../model/ids.ts';
-import { BEGAN, makeHost, makeProgress, makeWaiting } from './progress.ts';
+import type { Progress, ServiceStanding } from '../../model/upgrade.ts';
+import { BEGAN, makeHost, makeProgress, makeStanding, makeWaiting } from './progress.ts';
 
 const textsAt = (progress: Parameters<typeof progressLines>[0], afterMs: number): readonly string[] =>
   progressLines(progress, BEGAN + afterMs).map((line) => line.text);
@@ -70,6 +71,34 @@ describe('the live view', () => {
     const hosts = Array.from({ length: 500 }, (_, index) => makeHost(`host-${index}`, { state: 'installing' }));
 
     expect(textsAt(makeProgress({ hosts }), 0).length).toBe(1 + MAX_HOST_LINES + 1);
+  });
+});
+
+describe('the services of a release', () => {
+  const web = makeStanding('web', { state: 'upgrading', members: 6 });
+
+  it('have a line each, after the hosts', () => {
+    const services = [web, makeStanding('db', { state: 'failed', members: 1, error: 'db-1 on host-1 exited' })];
+    const lines = progressLines(makeProgress({ phase: 'services', services }), BEGAN);
+
+    expect(lines.slice(-2)).toEqual([
+      { text: '  service web upgrading registry.lab:5000/web@sha256:bbbbbbbbbbbb, 6 members', tone: 'working' },
+      {
+        text: '  service db failed registry.lab:5000/db@sha256:bbbbbbbbbbbb, 1 member: db-1 on host-1 exited',
+        tone: 'bad',
+      },
+    ]);
+  });
+
+  it('are news in a log once they have begun, and when they end', () => {
+    const at = (...services: readonly ServiceStanding[]): Progress => makeProgress({ hosts: [], services });
+
+    expect(changeLines(at(), at(makeStanding('web')))).toEqual([]);
+    expect(changeLines(at(makeStanding('web')), at(web))).toEqual([
+      'service web upgrading registry.lab:5000/web@sha256:bbbbbbbbbbbb, 6 members',
+    ]);
+    expect(changeLines(at(web), at(web))).toEqual([]);
+    expect(changeLines(at(web), at({ ...web, state: 'done' }))).toHaveLength(1);
   });
 });
 

@@ -1,5 +1,5 @@
-import { parseDigest, parseFleetId, parseHostId, parseUpgradeId } from '../../model/ids.ts';
-import type { Decision, HostProgress, Progress, Waiting } from '../../model/upgrade.ts';
+import { parseDigest, parseFleetId, parseHostId, parseServiceId, parseUpgradeId } from '../../model/ids.ts';
+import type { Decision, HostProgress, Progress, ServiceStanding, Waiting } from '../../model/upgrade.ts';
 
 /** When every made-up upgrade began; ms since the epoch. */
 export const BEGAN = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -13,6 +13,7 @@ export function makeProgress(changes: Partial<Progress> = {}): Progress {
     state: 'running',
     phase: 'install',
     hosts: [makeHost('host-1')],
+    services: [],
     waiting: [],
     findings: [],
     decisions: [],
@@ -35,6 +36,11 @@ export function makeHost(name: string, changes: Partial<HostProgress> = {}): Hos
     finishedAt: null,
     ...changes,
   };
+}
+
+export function makeStanding(name: string, changes: Partial<ServiceStanding> = {}): ServiceStanding {
+  const image = `registry.lab:5000/${name}@sha256:${'b'.repeat(64)}`;
+  return { name: parseServiceId(name), image, state: 'pending', members: null, ...changes };
 }
 
 export function makeWaiting(changes: Partial<Waiting> = {}): Waiting {

@@ -56,6 +56,7 @@ const read: ReadRelease = {
     version: '2.0.0',
     upgradesFrom: ['^1.0.0'],
     fleets: [],
+    services: [],
     contents: [],
     host: {
       deadlineMs: 600_000,
@@ -94,6 +95,7 @@ const read: ReadRelease = {
           volumes: [],
           network: 'bridge',
           restart: 'always',
+          base: 'stated',
           timeoutMs: 1000,
         },
       ],

@@ -3,7 +3,7 @@ import { exitCodes } from '../../client/cli/exit.ts';
 import { needsOperator, nextCommands, verdict } from '../../client/cli/verdict.ts';
 import { parseHostId } from '../../model/ids.ts';
 import type { Finding, Progress } from '../../model/upgrade.ts';
-import { BEGAN, makeHost, makeProgress, makeWaiting } from './progress.ts';
+import { BEGAN, makeHost, makeProgress, makeStanding, makeWaiting } from './progress.ts';
 
 const finding: Finding = { host: parseHostId('host-2'), severity: 'error', what: '10 MiB free', remedy: 'make room' };
 const preflightFailed: Partial<Progress> = { state: 'failed', phase: 'preflight', findings: [finding] };
@@ -32,6 +32,15 @@ describe('the end of a command that followed an upgrade', () => {
       exitCode: 0,
       message: 'nothing had to be done: every host of fleet lab is on sample 2.0.0 already',
     });
+  });
+
+  it('names the services that were upgraded on hosts that were there already', () => {
+    const hosts = [makeHost('host-1', { state: 'alreadyThere' })];
+    const services = [makeStanding('web', { state: 'done' }), makeStanding('db', { state: 'alreadyThere' })];
+
+    expect(verdict(makeProgress({ state: 'succeeded', hosts, services }), 'upgrade').message).toBe(
+      'upgrade lab-7 succeeded: fleet lab is on sample 2.0.0, 0 of 1 hosts upgraded, 1 there already, services upgraded: web',
+    );
   });
 
   it('counts the hosts of a success, also those left behind', () => {

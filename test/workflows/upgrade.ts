@@ -5,7 +5,7 @@ import {
   type WorkflowHandleWithStartDetails,
 } from '@temporalio/client';
 import { ApplicationFailure, TypedSearchAttributes } from '@temporalio/common';
-import { isProgress } from '../../client/parse.ts';
+import { toProgress } from '../../client/parse.ts';
 import { parseHostId, parseUpgradeId, type HostId, type UpgradeId } from '../../model/ids.ts';
 import { defaultPolicy, type Policy } from '../../model/policy.ts';
 import type { HostProgress, OperatorCommand, Progress, UpgradeInput } from '../../model/upgrade.ts';
@@ -73,11 +73,12 @@ export class Upgrade {
   async end(): Promise<Progress> {
     try {
       const result: unknown = await this.handle.result();
-      if (isProgress(result)) return result;
+      const progress = toProgress(result);
+      if (progress !== null) return progress;
       throw new Error(`expected progress, got ${JSON.stringify(result)}`);
     } catch (error) {
       if (!(error instanceof WorkflowFailedError) || !(error.cause instanceof ApplicationFailure)) throw error;
-      const found = error.cause.details?.find(isProgress);
+      const found = error.cause.details?.map(toProgress).find((each) => each !== null);
       if (found === undefined) throw error;
       return found;
     }
