@@ -44,9 +44,14 @@ export interface ContainerEngine {
   replaceContainer(replacement: Replacement): Promise<ReplacementOutcome>;
   /** The container that the last replacement kept takes its place again; resumable. */
   putBackContainer(way: PutBack): Promise<PutBackOutcome>;
+  /** Whether the container in place is, in image and configuration, what the replacement asks for. Changes nothing. */
+  compareContainer(wish: ContainerWish): Promise<'same' | 'different' | 'absent'>;
   /** Removes what replacements of this container keep for a way back, all or the one; never the container itself. */
   discardKept(container: string, only: string | null, signal?: AbortSignal): Promise<number>;
 }
+
+/** What makes a container what it is, apart from how it gets there. */
+export type ContainerWish = Pick<Replacement, 'container' | 'image' | 'base' | 'settings' | 'signal'>;
 
 export type EngineInfo = {
   readonly id: string;
