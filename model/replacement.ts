@@ -132,6 +132,9 @@ export const memoryLabels = {
 export type Was = { readonly running: boolean; readonly restart: RestartSetting; readonly imageId: string };
 export type RestartSetting = { readonly policy: RestartPolicy; readonly retries: number };
 
+/** Labels that say whose work a container is: the upgrade's name, and the step's within a release. */
+export const workLabels = { upgrade: 'dev.refit.upgrade', step: 'dev.refit.step' } as const;
+
 /** refit's own labels start so; they are never taken over from one container to the next. */
 export const OWN_LABEL_PREFIX = 'dev.refit.';
 
@@ -141,6 +144,12 @@ export const freshName = (container: string): string => `${container}.refit-new`
 export const asideName = (container: string, id: string): string => `${container}.refit-old-${id.slice(0, ID_DIGITS)}`;
 export const keptName = (container: string, id: string): string => `${container}.refit-kept-${id.slice(0, ID_DIGITS)}`;
 
-const STAND_IN = /\.refit-(new|(old|kept)-[0-9a-f]{8})$/;
+const STAND_IN = /^(?<container>.+)\.refit-(?<as>new|old|kept)(?<digits>-[0-9a-f]{8})?$/;
+/** Whose stand-in a container of that name is, and which; null: the name is a container's own. */
+export function standInOf(name: string): { readonly container: string; readonly as: 'new' | 'old' | 'kept' } | null {
+  const { container, as, digits } = STAND_IN.exec(name)?.groups ?? {};
+  if (container === undefined || (as === 'new') !== (digits === undefined)) return null;
+  return as === 'new' || as === 'old' || as === 'kept' ? { container, as } : null;
+}
 /** Whether the name is a stand-in's: it has the labels of a member, and is none. */
-export const isStandIn = (name: string): boolean => STAND_IN.test(name);
+export const isStandIn = (name: string): boolean => standInOf(name) !== null;
