@@ -9,16 +9,16 @@ import {
 } from '@temporalio/workflow';
 import { failureTypes } from '../model/failures.ts';
 import type { HostId } from '../model/ids.ts';
-import type { Ending, Run } from './run.ts';
+import type { Ending, Operated } from './operated.ts';
 
 /** Between two steps: waits while an operator's pause holds, and says how to go on. */
-export async function gate(run: Run): Promise<Ending> {
+export async function gate(run: Operated): Promise<Ending> {
   if (run.wishes.pause && run.ending() === 'go') {
     const before = run.state;
     run.enter('paused');
     const what = 'the operator, who paused it';
     await run.wait(
-      { what, host: null, movedOnBy: commands(run, ['resume', 'rollback', 'abort']) },
+      { what, host: null, movedOnBy: commandLines(run, ['resume', 'rollback', 'abort']) },
       () => !run.wishes.pause,
     );
     if (run.ending() === 'go') run.enter(before);
@@ -35,12 +35,12 @@ export type Question = {
 };
 
 /** Stops and asks: nothing is lost, and nothing goes on before an operator has spoken. */
-export async function ask(run: Run, { what, host, answers, isAnswered }: Question): Promise<Ending> {
+export async function ask(run: Operated, { what, host, answers, isAnswered }: Question): Promise<Ending> {
   const before = run.state;
   run.wishes.resume = false;
   run.error = what;
   run.enter('waiting');
-  const movedOnBy = commands(run, [...answers, ...(run.isGoingBack ? [] : ['rollback']), 'abort']);
+  const movedOnBy = commandLines(run, [...answers, ...(run.isGoingBack ? [] : ['rollback']), 'abort']);
   await run.wait({ what: `the operator: ${what}`, host, movedOnBy }, () => run.wishes.ending !== null || isAnswered());
   run.error = null;
   if (run.ending() === 'go') run.enter(before);
@@ -48,7 +48,7 @@ export async function ask(run: Run, { what, host, answers, isAnswered }: Questio
 }
 
 /** Runs a step until it works: what retries did not mend is put to the operator. null: the operator ends the upgrade. */
-export async function insist<Result>(run: Run, what: string, step: () => Promise<Result>): Promise<Result | null> {
+export async function insist<Result>(run: Operated, what: string, step: () => Promise<Result>): Promise<Result | null> {
   // Every round is an operator's `resume`.
   for (;;) {
     try {
@@ -70,16 +70,16 @@ export async function insist<Result>(run: Run, what: string, step: () => Promise
 }
 
 /** As `insist`, for a step that touches no host: an operator who ends the upgrade does not wait for it. */
-export async function read<Result>(run: Run, what: string, step: () => Promise<Result>): Promise<Result | null> {
+export async function read<Result>(run: Operated, what: string, step: () => Promise<Result>): Promise<Result | null> {
   const waiting = { what, host: null, movedOnBy: 'a worker, as soon as etcd and the registry answer' };
   return insist(run, what, async () => run.during(waiting, async () => unlessEnded(run, step)));
 }
 
-export const commands = (run: Run, names: readonly string[]): string =>
-  names.map((name) => command(name, run.input.upgrade)).join(' | ');
+const commandLines = (run: Operated, commands: readonly string[]): string =>
+  commands.map((command) => run.commandLine(command)).join(' | ');
 
 /** null: the operator ended the upgrade first, and the step is cancelled. */
-export async function unlessEnded<Result>(run: Run, step: () => Promise<Result>): Promise<Result | null> {
+export async function unlessEnded<Result>(run: Operated, step: () => Promise<Result>): Promise<Result | null> {
   return CancellationScope.cancellable(async () => {
     try {
       return await Promise.race([step(), condition(() => run.wishes.ending !== null).then(() => null)]);
@@ -87,12 +87,6 @@ export async function unlessEnded<Result>(run: Run, step: () => Promise<Result>)
       CancellationScope.current().cancel();
     }
   });
-}
-
-/** `retry HOST` → `refit retry lab-7 HOST`. */
-function command(name: string, upgrade: string): string {
-  const [verb = '', ...rest] = name.split(' ');
-  return ['refit', verb, upgrade, ...rest].join(' ');
 }
 
 /** Another run has taken over, or the input is wrong: no retry and no operator mends that. */

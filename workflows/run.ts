@@ -1,4 +1,4 @@
-import { condition, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import type { PreflightResult } from '../activities/activities.ts';
 import { assert } from '../model/assert.ts';
 import { advanceHost, isFailure, type HostOutcome, type HostState } from '../model/host.ts';
@@ -7,25 +7,21 @@ import { unpackWaves, type PlannedHost, type WaveSummary } from '../model/plan.t
 import { releaseLabel } from '../model/release.ts';
 import {
   advanceUpgrade,
-  MAX_DECISIONS,
-  type Decision,
   type Finding,
   type HostProgress,
   type Progress,
   type UpgradeInput,
   type UpgradePhase,
   type UpgradeState,
-  type Waiting,
 } from '../model/upgrade.ts';
 import { upgradePage } from './details.ts';
 import { closingProgress } from './closing.ts';
+import { Operated, type OperatorWishes } from './operated.ts';
 import { searchAttributes } from './search-attributes.ts';
 
-/** What an operator asked for and the main function has not acted on yet. */
-export type Wishes = {
-  pause: boolean;
-  ending: 'rollback' | 'abort' | null;
-  resume: boolean;
+export type { Ending } from './operated.ts';
+
+export type Wishes = OperatorWishes & {
   readonly approved: Set<string>;
   readonly retry: Set<HostId>;
   readonly skip: Set<HostId>;
@@ -33,11 +29,8 @@ export type Wishes = {
   readonly open: Set<HostId>;
 };
 
-/** Longest reason of a decision; characters. The latest decisions stay in Temporal with an upgrade's end. */
-const MAX_REASON_LENGTH = 300;
-
 /** One upgrade's state: changed in `enter`, by host outcomes, and by nobody else. */
-export class Run {
+export class Run extends Operated {
   readonly input: UpgradeInput;
   readonly wishes: Wishes = {
     pause: false,
@@ -48,7 +41,6 @@ export class Run {
     skip: new Set(),
     open: new Set(),
   };
-  state: UpgradeState = 'running';
   phase: UpgradePhase = 'preflight';
   epoch = 0;
   /** Next order's number. */
@@ -64,19 +56,13 @@ export class Run {
   readonly skippedByPolicy = new Set<HostId>();
   /** Children so far: each has a workflow id of its own. */
   children = 0;
-  error: string | null = null;
-  /** A roll back was begun: from here on hosts only go back. */
-  isGoingBack = false;
   findings: readonly Finding[] = [];
   readonly hosts = new Map<HostId, HostProgress>();
   plan: PreflightResult | null = null;
   waves: readonly WaveSummary[] = [];
-  private readonly decisions: Decision[] = [];
-  private readonly startedAt = Date.now();
-  private finishedAt: number | null = null;
-  private waiting: readonly Waiting[] = [];
 
   constructor(input: UpgradeInput) {
+    super();
     this.input = input;
   }
 
@@ -104,12 +90,6 @@ export class Run {
   planned(): PreflightResult {
     assert(this.plan !== null, 'planned before anything is done to a host');
     return this.plan;
-  }
-
-  decide(decision: Omit<Decision, 'at'>): void {
-    const because = decision.because.slice(0, MAX_REASON_LENGTH);
-    this.decisions.push({ at: Date.now(), ...decision, because });
-    this.decisions.splice(0, Math.max(0, this.decisions.length - MAX_DECISIONS));
   }
 
   host(name: HostId): HostProgress {
@@ -179,35 +159,14 @@ export class Run {
     return isRetried ? 'retry' : null;
   }
 
-  /** What an operator wants instead of going on. */
-  ending(): Ending {
-    return this.wishes.ending ?? 'go';
+  /** `retry HOST` → `refit retry lab-7 HOST`. */
+  commandLine(command: string): string {
+    const [verb = '', ...rest] = command.split(' ');
+    return ['refit', verb, this.input.upgrade, ...rest].join(' ');
   }
 
-  /** Something that must be acted on before anything new starts. */
-  isInterrupted(): boolean {
-    return this.wishes.pause || this.wishes.ending !== null;
-  }
-
-  /** Waits until `isMet`, and says meanwhile what for. */
-  async wait(waiting: Omit<Waiting, 'since' | 'until'>, isMet: () => boolean, timeoutMs?: number): Promise<void> {
-    const step = async (): Promise<unknown> =>
-      timeoutMs === undefined ? condition(isMet) : condition(isMet, timeoutMs);
-    await this.during({ ...waiting, ...(timeoutMs !== undefined && { until: Date.now() + timeoutMs }) }, step);
-  }
-
-  /** Does a step, and says meanwhile what it waits for. */
-  async during<Result>(
-    waiting: Omit<Waiting, 'since' | 'until'> & { readonly until?: number },
-    step: () => Promise<Result>,
-  ): Promise<Result> {
-    this.waiting = [{ until: null, ...waiting, since: Date.now() }];
-    this.show();
-    try {
-      return await step();
-    } finally {
-      this.waiting = [];
-    }
+  isHeeded(): boolean {
+    return this.wave !== 'atWork';
   }
 
   end(state: Extract<UpgradeState, 'succeeded' | 'failed' | 'rolledBack' | 'aborted'>): Progress {
@@ -227,7 +186,7 @@ export class Run {
       state: this.state,
       phase: this.phase,
       hosts: [...this.hosts.values()],
-      waiting: this.waiting,
+      waiting: this.waiting(),
       findings: this.findings,
       decisions: this.decisions,
       error: this.error,
@@ -236,5 +195,3 @@ export class Run {
     };
   }
 }
-
-export type Ending = 'go' | 'rollback' | 'abort';

@@ -1,0 +1,78 @@
+import { condition } from '@temporalio/workflow';
+import type { UpgradeId } from '../model/ids.ts';
+import { MAX_DECISIONS, type Decision, type UpgradeState, type Waiting } from '../model/upgrade.ts';
+
+/** What an operator wants instead of going on. */
+export type Ending = 'go' | 'rollback' | 'abort';
+
+/** What an operator asked for and the main function has not acted on yet. */
+export type OperatorWishes = { pause: boolean; ending: Exclude<Ending, 'go'> | null; resume: boolean };
+
+/** What is waited for; `until` absent: until somebody acts. */
+export type Wait = Omit<Waiting, 'since' | 'until'> & { readonly until?: number };
+
+/** Longest reason of a decision; characters. The latest decisions stay in Temporal with an upgrade's end. */
+const MAX_REASON_LENGTH = 300;
+
+/** An upgrade that an operator can speak to, and that says of each of its waits what for. */
+export abstract class Operated {
+  abstract readonly input: { readonly upgrade: UpgradeId };
+  abstract readonly wishes: OperatorWishes;
+  state: UpgradeState = 'running';
+  error: string | null = null;
+  /** A roll back was begun: from here on everything only goes back. */
+  isGoingBack = false;
+  protected readonly decisions: Decision[] = [];
+  protected readonly startedAt = Date.now();
+  protected finishedAt: number | null = null;
+  private readonly waits = new Set<Waiting>();
+
+  /** The only place where the state changes; every change is seen in the Web UI. */
+  abstract enter(state: UpgradeState): void;
+
+  abstract show(): void;
+
+  /** What an operator types: `retry HOST` → `refit retry lab-7 HOST`. */
+  abstract commandLine(command: string): string;
+
+  /** Whether all that is at work for this upgrade knows of an interruption, and starts nothing new. */
+  abstract isHeeded(): boolean;
+
+  decide(decision: Omit<Decision, 'at'>): void {
+    const because = decision.because.slice(0, MAX_REASON_LENGTH);
+    this.decisions.push({ at: Date.now(), ...decision, because });
+    this.decisions.splice(0, Math.max(0, this.decisions.length - MAX_DECISIONS));
+  }
+
+  ending(): Ending {
+    return this.wishes.ending ?? 'go';
+  }
+
+  /** Something that must be acted on before anything new starts. */
+  isInterrupted(): boolean {
+    return this.wishes.pause || this.wishes.ending !== null;
+  }
+
+  /** Waits until `isMet`, and says meanwhile what for. */
+  async wait(waiting: Omit<Wait, 'until'>, isMet: () => boolean, timeoutMs?: number): Promise<void> {
+    const step = async (): Promise<unknown> =>
+      timeoutMs === undefined ? condition(isMet) : condition(isMet, timeoutMs);
+    await this.during({ ...waiting, ...(timeoutMs !== undefined && { until: Date.now() + timeoutMs }) }, step);
+  }
+
+  /** Does a step, and says meanwhile what it waits for. */
+  async during<Result>(wait: Wait, step: () => Promise<Result>): Promise<Result> {
+    const waiting: Waiting = { until: null, ...wait, since: Date.now() };
+    this.waits.add(waiting);
+    this.show();
+    try {
+      return await step();
+    } finally {
+      this.waits.delete(waiting);
+    }
+  }
+
+  protected waiting(): readonly Waiting[] {
+    return [...this.waits];
+  }
+}
