@@ -78,6 +78,10 @@ export type ServicePolicy = {
   readonly maxFailures: Amount;
   /** How long old containers are kept after the end, for a way back; 0: not at all. ms. */
   readonly keepOldMs: number;
+  /** Longest pause between two looks at an environment that failed: registry away, too few members available. */
+  readonly environmentRetryMs: number;
+  /** How often it is looked at before the upgrade asks. */
+  readonly environmentRetries: number;
 };
 
 export const defaultServicePolicy: ServicePolicy = {
@@ -89,6 +93,8 @@ export const defaultServicePolicy: ServicePolicy = {
   onFailure: 'rollback',
   maxFailures: { hosts: 0 },
   keepOldMs: 0,
+  environmentRetryMs: 10_000,
+  environmentRetries: 30,
 };
 
 /** What upgradeService is started with. */
@@ -141,6 +147,8 @@ export type ServiceProgress = {
   /** Such as `2/3`; null before the first. */
   readonly phase: string | null;
   readonly members: readonly MemberProgress[];
+  /** Members that the record of an ended upgrade has no room for; those that failed are never among them while there is any. */
+  readonly membersLeftOut?: number;
   readonly waiting: readonly Waiting[];
   readonly findings: readonly Finding[];
   readonly decisions: readonly Decision[];
@@ -156,7 +164,7 @@ export const SERVICE_SEQUENCES = 4_096;
 export const MAX_SERVICES = 32;
 
 /** Most members of one service: its progress and results stay below a payload's 16 kB. */
-export const MAX_MEMBERS = 64;
+export const MAX_MEMBERS = 48;
 
 export const memberName = ({ host, container }: MemberId): string => `${host}/${container}`;
 
@@ -167,33 +175,41 @@ export const serverOf = ({ server }: ServiceBalancer, { host, container }: Membe
 export const isAvailable = ({ running, server }: Pick<Member, 'running' | 'server'>): boolean =>
   running && (server === null || (server.state === 'ready' && server.healthy));
 
+/** A member that may come to take requests by itself, or by its upgrade: nobody stopped it or took it out. */
+export const mayServe = ({ running, server }: Pick<Member, 'running' | 'server'>): boolean =>
+  running && (server === null || server.state === 'ready');
+
+/** Members of `total` that have to stay available, by the policy. */
+export const leastAvailable = ({ minAvailable }: Pick<ServicePolicy, 'minAvailable'>, total: number): number =>
+  minAvailable === null ? 0 : countOf(minAvailable, total);
+
 /**
  * The phases of an upgrade. Pure: the same members give the same phases.
  *
- * 1. Members that are not available go first and together with others: taking them costs nothing.
+ * 1. Members that are not available go first: taking them costs nothing, and may mend them.
  * 2. Of those that are available, no phase takes more than the size says, nor so many that fewer than `minAvailable` are left.
  * 3. null: not even one can be taken.
+ *
+ * What a phase has upgraded is taken to serve again before the next; whether it is so is looked at before each phase.
  */
-export function planPhases<Planned extends MemberId>(
-  members: readonly (Planned & { readonly available: boolean })[],
-  { strategy, minAvailable }: Pick<ServicePolicy, 'strategy' | 'minAvailable'>,
+export function planPhases<Planned extends Pick<Member, 'running' | 'server'>>(
+  members: readonly Planned[],
+  policy: Pick<ServicePolicy, 'strategy' | 'minAvailable'>,
 ): readonly (readonly Planned[])[] | null {
   if (members.length === 0) return [];
-  if (strategy.strategy === 'allAtOnce') return [members];
-  const size = strategy.strategy === 'inPlace' ? 1 : Math.max(1, countOf(strategy.size, members.length));
-  const idle = members.filter(({ available }) => !available);
-  const serving = members.filter(({ available }) => available);
-  const least = minAvailable === null ? 0 : countOf(minAvailable, members.length);
-  const phases: Planned[][] = cut([...idle], size);
-  // What a phase has upgraded serves again before the next, those that did not serve before as well.
-  const spare = serving.length + idle.length - least;
-  const most = Math.min(size, spare);
-  if (serving.length > 0 && most < 1) return null;
-  return [...phases, ...cut(serving, Math.max(1, most))];
+  if (policy.strategy.strategy === 'allAtOnce') return [members];
+  const size = phaseSize(policy.strategy, members.length);
+  const idle = members.filter((member) => !isAvailable(member));
+  const serving = members.filter(isAvailable);
+  const spare = members.filter(mayServe).length - leastAvailable(policy, members.length);
+  if (serving.length > 0 && spare < 1) return null;
+  return [...cut(idle, size), ...cut(serving, Math.min(size, spare))];
 }
 
-function cut<Item>(items: readonly Item[], size: number): Item[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
-    items.slice(index * size, (index + 1) * size),
-  );
+/** Members that are taken at a time; at least one. */
+function phaseSize(strategy: Exclude<ServiceStrategy, { readonly strategy: 'allAtOnce' }>, total: number): number {
+  return strategy.strategy === 'inPlace' ? 1 : Math.max(1, countOf(strategy.size, total));
 }
+
+const cut = <Item>(items: readonly Item[], size: number): readonly (readonly Item[])[] =>
+  Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));

@@ -43,3 +43,24 @@ export const probing = proxyActivities<Activities>({
   scheduleToCloseTimeout: '5 minutes',
   retry,
 });
+
+/** Reads or tidies an engine: seconds, or until the engine answers. */
+export const atEngine = proxyActivities<Activities>({
+  startToCloseTimeout: '2 minutes',
+  scheduleToCloseTimeout: GIVE_UP_AFTER,
+  retry,
+});
+
+/** Asks before anything is changed, or tidies what does no harm: whoever waits is told soon. */
+export const soon = proxyActivities<Activities>({
+  startToCloseTimeout: '1 minute',
+  scheduleToCloseTimeout: '2 minutes',
+  retry,
+});
+
+/** Tells the bus what is going on: an upgrade does not wait for an etcd that is away. */
+export const telling = proxyActivities<Activities>({
+  startToCloseTimeout: '5 seconds',
+  scheduleToCloseTimeout: '15 seconds',
+  retry,
+});
