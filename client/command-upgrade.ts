@@ -21,9 +21,28 @@ export type CommandOutcome =
   | { readonly outcome: 'accepted'; readonly message: string }
   | { readonly outcome: 'refused'; readonly because: string };
 
-export async function commandUpgrade(
+/** A running workflow that takes commands; `upgrade` null: whichever run it has. `look`: the command that shows it. */
+export type CommandTarget = {
+  readonly fleet: FleetId;
+  readonly workflowId: string;
+  readonly upgrade: UpgradeId | null;
+  readonly look: string;
+};
+
+export const commandUpgrade = (
   temporal: TemporalConnection,
-  target: { readonly fleet: FleetId; readonly upgrade: UpgradeId },
+  { fleet, upgrade }: { readonly fleet: FleetId; readonly upgrade: UpgradeId },
+  command: Command,
+): Promise<CommandOutcome> =>
+  commandRun(
+    temporal,
+    { fleet, upgrade, workflowId: messages.fleetWorkflowId(fleet), look: `refit upgrades show ${upgrade}` },
+    command,
+  );
+
+export async function commandRun(
+  temporal: TemporalConnection,
+  target: CommandTarget,
   command: Command,
 ): Promise<CommandOutcome> {
   try {
@@ -39,12 +58,12 @@ export async function commandUpgrade(
 
 function send(
   temporal: TemporalConnection,
-  { fleet, upgrade }: { readonly fleet: FleetId; readonly upgrade: UpgradeId },
+  { workflowId, upgrade }: CommandTarget,
   command: Command,
 ): Promise<messages.CommandAnswer> {
-  const handle = temporal.client.workflow.getHandle(messages.fleetWorkflowId(fleet));
+  const handle = temporal.client.workflow.getHandle(workflowId);
   const { name: _, ...argument } = command;
-  const common = { upgrade, ...argument };
+  const common = { ...(upgrade !== null && { upgrade }), ...argument };
   switch (command.name) {
     case 'approve':
       return handle.executeUpdate(messages.approve, { args: [{ ...common, step: command.step }] });
@@ -61,9 +80,9 @@ function refusal(error: WorkflowUpdateFailedError): string {
 }
 
 /** Whether the command arrived can't be told: the server holds on to it for a while after the caller has gone. */
-function unanswered(target: { readonly fleet: FleetId; readonly upgrade: UpgradeId }, cause: Error): Unreachable {
+function unanswered({ fleet, look }: CommandTarget, cause: Error): Unreachable {
   return new Unreachable(
-    `no worker answers for fleet ${target.fleet}; start one with: refit worker; whether the command arrived says: refit upgrades show ${target.upgrade}`,
+    `no worker answers for fleet ${fleet}; start one with: refit worker; whether the command arrived says: ${look}`,
     { cause },
   );
 }

@@ -40,9 +40,13 @@ export async function findUpgrade(
 }
 
 /** The fleet's latest run, by the server's own consistent record. */
-export async function latestUpgrade(temporal: TemporalConnection, fleet: FleetId): Promise<FoundUpgrade | null> {
+export const latestUpgrade = (temporal: TemporalConnection, fleet: FleetId): Promise<FoundUpgrade | null> =>
+  latestRun(temporal, fleetWorkflowId(fleet));
+
+/** The latest run of a workflow of any kind that upgrades something. */
+export async function latestRun(temporal: TemporalConnection, workflowId: string): Promise<FoundUpgrade | null> {
   try {
-    const handle = temporal.client.workflow.getHandle(fleetWorkflowId(fleet));
+    const handle = temporal.client.workflow.getHandle(workflowId);
     return toFound(await askServer(temporal, () => handle.describe()));
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return null;

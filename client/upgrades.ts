@@ -7,14 +7,12 @@ import { finalProgress } from './final-progress.ts';
 import { findUpgrade, listUpgrades, type FoundUpgrade } from './find-upgrade.ts';
 import { liveProgress } from './live-progress.ts';
 import { startUpgrade, type StartOutcome, type StartRequest } from './start-upgrade.ts';
-import { Unreachable } from './unreachable.ts';
+import { pause, watch, WATCH_INTERVAL_MS, type Watcher } from './watch.ts';
 
 export type { Command, CommandOutcome } from './command-upgrade.ts';
 export type { FoundUpgrade } from './find-upgrade.ts';
 export type { StartOutcome, StartRequest } from './start-upgrade.ts';
 
-/** Pause between two looks at a running upgrade; ms. Short enough that a line a host looks alive. */
-const WATCH_INTERVAL_MS = 300;
 /** Tries to see a run whose end and last answer cross each other. */
 const LOOKS_AT_AN_END = 20;
 
@@ -29,15 +27,8 @@ export interface Upgrades {
   /** Asks a running upgrade for something; its own rules may refuse. */
   command(id: UpgradeId, command: Command): Promise<CommandOutcome>;
   /** Calls back with every look at the upgrade until it is over, `onProgress` says stop, or the signal fires. */
-  watch(id: UpgradeId, watcher: Watcher, signal: AbortSignal): Promise<Progress | null>;
+  watch(id: UpgradeId, watcher: Watcher<Progress>, signal: AbortSignal): Promise<Progress | null>;
   close(): Promise<void>;
-}
-
-export interface Watcher {
-  /** `stop` ends the watch; the upgrade goes on. */
-  onProgress(progress: Progress): 'go on' | 'stop';
-  /** Temporal or the worker can't be reached; the watch goes on trying. */
-  onTrouble(message: string, since: number): void;
 }
 
 /** Connects to the fleet's Temporal. */
@@ -50,7 +41,7 @@ export async function openUpgrades({ fleet }: { readonly fleet: Fleet }): Promis
     list: () => listUpgrades(temporal, name),
     progress,
     command: (id, command) => commandUpgrade(temporal, { fleet: name, upgrade: id }, command),
-    watch: (id, watcher, signal) => watch(() => progress(id), watcher, signal),
+    watch: (id, watcher, signal) => watch({ look: () => progress(id), isOver: isProgressOver }, watcher, signal),
     close: () => temporal.connection.close(),
   };
 }
@@ -72,39 +63,4 @@ async function upgradeProgress(
   throw new Error(`upgrade ${id} of fleet ${fleet} says that it is over, but its workflow does not end`);
 }
 
-async function watch(
-  look: () => Promise<Progress | null>,
-  watcher: Watcher,
-  signal: AbortSignal,
-): Promise<Progress | null> {
-  let last: Progress | null = null;
-  let troubleSince: number | null = null;
-  // Bounded by the operator alone: an upgrade may take days.
-  while (!signal.aborted) {
-    try {
-      const progress = await look();
-      troubleSince = null;
-      if (progress === null) return last;
-      last = progress;
-      if (watcher.onProgress(progress) === 'stop' || isOver(progress.state)) return progress;
-    } catch (error) {
-      if (!(error instanceof Unreachable)) throw error;
-      troubleSince ??= Date.now();
-      watcher.onTrouble(error.message, troubleSince);
-    }
-    await pause(WATCH_INTERVAL_MS, signal);
-  }
-  return last;
-}
-
-function pause(ms: number, signal: AbortSignal | null): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal?.addEventListener('abort', end);
-  });
-}
+const isProgressOver = ({ state }: Progress): boolean => isOver(state);
