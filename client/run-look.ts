@@ -17,6 +17,8 @@ export type RunLook<Progress> =
   | { readonly run: 'live' | 'ended'; readonly progress: Progress }
   | { readonly run: 'refused' | 'closed'; readonly because: string };
 
+export const isRunOver = ({ run }: RunLook<unknown>): boolean => run !== 'live';
+
 /** Where a run is, over or not; null: Temporal knows of none. Only a live one needs a worker. */
 export async function lookAtRun<Progress>(
   temporal: TemporalConnection,
