@@ -7,6 +7,7 @@ import { hostImages, imageReference, releaseLabel } from '../model/release.ts';
 import type { HostHeartbeat } from '../model/upgrade.ts';
 import type { Activities, DownloadInput, DownloadResult } from './activities.ts';
 import type { AwaitPorts } from './await-host.ts';
+import { pullAuthorized } from './authorized-pull.ts';
 import { whileBeating } from './beating.ts';
 import { parseJobLine, type JobLine } from './job-line.ts';
 import type { Ports } from './ports.ts';
@@ -94,11 +95,9 @@ async function findImages({ ports, input, signal }: Attempt): Promise<Step<reado
 /** Bytes pulled; 0 when the image was there. The limit is on all images of the release together. */
 async function pull(attempt: Attempt, reference: string, before: number): Promise<Step<number>> {
   const { ports, engine, input, signal, progress } = attempt;
-  const auth = await ports.registryAuth(reference);
   let bytes = 0;
-  const result = await engine.pullImage({
+  const result = await pullAuthorized(ports, engine, {
     reference,
-    ...(auth !== null && { registryAuth: auth }),
     byteLimit: Math.max(0, input.byteLimit - before),
     deadlineMs: leftMs(attempt),
     signal,

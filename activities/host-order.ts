@@ -3,7 +3,7 @@ import type { Activities, OrderInput, ProbeInput } from './activities.ts';
 import { busKeys, compareOrders, isSameOrder, type Order } from '../model/bus.ts';
 import type { HostOutcome } from '../model/host.ts';
 import type { FleetId, HostId } from '../model/ids.ts';
-import { readOutcome, unansweredOutcome, type SentOrder } from '../model/outcome.ts';
+import { goesForward, readOutcome, unansweredOutcome, type SentOrder } from '../model/outcome.ts';
 import { releaseLabel } from '../model/release.ts';
 import { awaitHost, type AwaitPorts, type HostWaitEnd } from './await-host.ts';
 import { fenced } from './failure.ts';
@@ -20,21 +20,30 @@ export const HOP = 0;
 /** Idempotent: the same (epoch, sequence) is the same order, and an agent obeys it once. */
 export function createOrderHost(ports: AwaitPorts): Activities['orderHost'] {
   return async (input) => {
-    const order = toOrder(input);
-    const sent: SentOrder = { ...order, host: input.host, from: input.from };
-    const place = async (): Promise<void> => placeOrder(ports, input, order);
-    await place();
-    const end = await awaitHost<HostOutcome>(ports, {
-      ...{ fleet: input.fleet, host: input.host, order, position: null },
-      limits: { silenceMs: input.silenceMs, deadlineMs: input.deadlineMs },
-      wake: new Wake(),
-      judge: (level) => (assertNotPassed(input.host, order, level), readOutcome(sent, level.report)),
-      uphold: async ({ order: found }) => (found === null || !isSameOrder(found, order) ? place() : undefined),
-    });
-    const outcome = end.end === 'found' ? end.found : unanswered(sent, end);
-    log.info('order ended', { host: input.host, ...nameOf(order), state: outcome.state, error: outcome.error });
-    return outcome;
+    const { fleet, host, from, silenceMs } = input;
+    return giveOrder(ports, toOrder(input), { fleet, host, from, silenceMs });
   };
+}
+
+/** Places the order and waits for its end; upheld while the agent has not spoken of it. */
+export async function giveOrder(
+  ports: AwaitPorts,
+  order: Order,
+  { fleet, host, from, silenceMs }: Pick<OrderInput, 'fleet' | 'host' | 'from' | 'silenceMs'>,
+): Promise<HostOutcome> {
+  const sent: SentOrder = { ...order, host, from };
+  const place = async (): Promise<void> => placeOrder(ports, { fleet, host }, order);
+  await place();
+  const end = await awaitHost<HostOutcome>(ports, {
+    ...{ fleet, host, order, position: null },
+    limits: { silenceMs, deadlineMs: order.deadlineMs },
+    wake: new Wake(),
+    judge: (level) => (assertNotPassed(host, order, level), readOutcome(sent, level.report)),
+    uphold: async ({ order: found }) => (found === null || !isSameOrder(found, order) ? place() : undefined),
+  });
+  const outcome = end.end === 'found' ? end.found : unanswered(sent, end);
+  log.info('order ended', { host, ...nameOf(order), state: outcome.state, error: outcome.error });
+  return outcome;
 }
 
 /** Idempotent as an order is. No answer counts as a fault of the environment: it undoes nothing. */
@@ -116,7 +125,7 @@ export function unanswered(
   end: Extract<HostWaitEnd<HostOutcome>, { end: 'silent' | 'overdue' }>,
 ): HostOutcome {
   const { host, action } = order;
-  const what = `${action} of ${releaseLabel(order.release)}`;
+  const what = `${actionWords[action]} of ${releaseLabel(order.release)}`;
   const phase =
     end.level.report !== null && isSameOrder(end.level.report, order) ? end.level.report.phase : 'not begun';
   const seconds = Math.round(end.silentMs / 1000);
@@ -128,5 +137,13 @@ export function unanswered(
     );
   }
   const error = `the agent on ${host} lives, but did not end the ${what} by its deadline (${phase})`;
-  return unansweredOutcome(order, action === 'install' ? 'failed' : 'lost', error);
+  return unansweredOutcome(order, goesForward(order) ? 'failed' : 'lost', error);
 }
+
+const actionWords = {
+  install: 'install',
+  service: 'service upgrade',
+  revert: 'revert',
+  'stand-down': 'stand-down',
+  probe: 'probe',
+} as const satisfies Record<Order['action'], string>;

@@ -7,6 +7,7 @@ import type { Policy } from '../model/policy.ts';
 import { packagesOf, type HostReading } from '../model/preflight.ts';
 import type { ReadRelease } from '../model/registry.ts';
 import { imageReference } from '../model/release.ts';
+import { pullAuthorized } from './authorized-pull.ts';
 import { messageOf } from './failure.ts';
 import { type HostLevel } from './host-levels.ts';
 import type { Ports } from './ports.ts';
@@ -99,10 +100,8 @@ async function factsFromContainer(
   { engine, host, upgrade, read, policy, signal, pulled }: FindFacts & { readonly engine: Engine },
 ): Promise<Facts> {
   const image = imageReference(read.ref);
-  const auth = await ports.registryAuth(image);
-  const pull = await engine.pullImage({
+  const pull = await pullAuthorized(ports, engine, {
     reference: image,
-    ...(auth !== null && { registryAuth: auth }),
     byteLimit: policy.downloadByteLimit,
     deadlineMs: policy.downloadDeadlineMs,
     signal,

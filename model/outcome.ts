@@ -41,6 +41,8 @@ export function unansweredOutcome(order: SentOrder, state: 'lost' | 'failed', er
 
 function readDone(order: SentOrder, report: Report): HostOutcome {
   const { installed } = report;
+  // A service's upgrade changes nothing of what the host is on: its agent did what that release says.
+  if (order.action === 'service') return outcome(order, report, { state: 'done', error: null });
   if (order.action !== 'install') {
     return outcome(order, report, { state: 'stuck', error: `reported done for an order to ${order.action}` });
   }
@@ -51,13 +53,16 @@ function readDone(order: SentOrder, report: Report): HostOutcome {
 }
 
 function readReverted(order: SentOrder, report: Report): HostOutcome {
-  if (order.action !== 'install') return outcome(order, report, { state: 'rolledBack', error: null });
+  if (!goesForward(order)) return outcome(order, report, { state: 'rolledBack', error: null });
   const error = report.error?.message ?? 'reverted without an error';
   return outcome(order, report, { state: report.error?.kind === 'unhealthy' ? 'unhealthy' : 'reverted', error });
 }
 
-/** A way back that was refused needs a person; an install that was refused changed nothing. */
-const notDone = (order: SentOrder): 'failed' | 'stuck' => (order.action === 'install' ? 'failed' : 'stuck');
+/** To something new, and not back to what was. */
+export const goesForward = ({ action }: Pick<Order, 'action'>): boolean => action === 'install' || action === 'service';
+
+/** A way back that was refused needs a person; what goes forward and was refused changed nothing. */
+const notDone = (order: SentOrder): 'failed' | 'stuck' => (goesForward(order) ? 'failed' : 'stuck');
 
 function outcome(order: SentOrder, report: Report, end: Pick<HostOutcome, 'state' | 'error'>): HostOutcome {
   return {

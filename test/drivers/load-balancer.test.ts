@@ -4,20 +4,20 @@ import { describeLoadBalancer } from './load-balancer-contract.ts';
 
 describe('the load balancer in memory', () => {
   describeLoadBalancer(async () => {
-    const balancer = new FakeLoadBalancer('edge').add('web', 'one').add('web', 'two');
+    const backend = 'web';
+    const balancer = new FakeLoadBalancer('edge').add(backend, 'one').add(backend, 'two');
+    const soon = async (work: () => void): Promise<void> => Promise.resolve().then(work);
     return Promise.resolve({
       balancer,
-      backend: 'web',
+      backend,
       servers: ['one', 'two'],
       occupy: async (server) => {
-        balancer.change({ backend: 'web', server }, { sessions: 1 });
-        const end = async (): Promise<void> =>
-          Promise.resolve(balancer.change({ backend: 'web', server }, { sessions: 0 }));
-        return Promise.resolve({ end });
+        await soon(() => balancer.change({ backend, server }, { sessions: 1 }));
+        return { end: async () => soon(() => balancer.change({ backend, server }, { sessions: 0 })) };
       },
       makeHealthy: async (server, healthy) =>
-        Promise.resolve(balancer.change({ backend: 'web', server }, { health: healthy ? 'up' : 'down' })),
-      down: async () => Promise.resolve(balancer.down()),
+        soon(() => balancer.change({ backend, server }, { health: healthy ? 'up' : 'down' })),
+      down: async () => soon(() => balancer.down()),
       close: async () => Promise.resolve(),
     });
   });
