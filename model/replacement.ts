@@ -135,7 +135,18 @@ export type RestartSetting = { readonly policy: RestartPolicy; readonly retries:
 /** Labels that say whose work a container is: the upgrade's name, and the step's within a release. */
 export const workLabels = { upgrade: 'dev.refit.upgrade', step: 'dev.refit.step' } as const;
 
-/** refit's own labels start so; they are never taken over from one container to the next. */
+/** Labels of containers that refit runs for its own ends. */
+const errandLabels = ['host', 'release', 'job'].map((errand) => `dev.refit.${errand}`);
+const attemptLabels: ReadonlySet<string> = new Set([
+  ...Object.values(memoryLabels),
+  ...Object.values(workLabels),
+  ...errandLabels,
+]);
+
+/** Never taken over from one container to the next. Others that start with the prefix are the user's: a service's, a lab's. */
+export const isOwnLabel = (name: string): boolean => attemptLabels.has(name);
+
+/** refit's words in labels start so. */
 export const OWN_LABEL_PREFIX = 'dev.refit.';
 
 /** Names of one container's stand-ins: created and not in place yet; out of place until the new one is healthy; kept for a way back. */

@@ -5,8 +5,10 @@ import {
   type ContainerState,
   type ContainerSummary,
 } from '../../model/engine.ts';
+import { isOwnLabel } from '../../model/replacement.ts';
 import { readId, readState, readSummaries } from './answers.ts';
 import type { EngineConnection } from './connection.ts';
+import { portBindings } from './ports.ts';
 
 /** Longest a question takes that changes nothing; ms. */
 const ASK_MS = 10_000;
@@ -16,8 +18,6 @@ const CHANGE_MS = 60_000;
 const STOP_MARGIN_MS = 15_000;
 /** How often a name that is in the way is looked at again, when it comes and goes. */
 const MAX_CREATES = 3;
-/** Labels of refit's own containers start so; only those are ever removed to make room. */
-const OWN_LABEL = 'dev.refit.';
 
 /** Reads and changes of single containers, all idempotent. */
 export function createContainers(connection: EngineConnection): ContainerEngine {
@@ -144,7 +144,8 @@ async function isAsWanted(connection: EngineConnection, found: ContainerState, s
   return isLabelled && found.imageId === (await inspectImage(connection, spec.image));
 }
 
-const isOwn = ({ labels }: ContainerSummary): boolean => Object.keys(labels).some((name) => name.startsWith(OWN_LABEL));
+/** Only those are ever removed to make room. */
+const isOwn = ({ labels }: ContainerSummary): boolean => Object.keys(labels).some(isOwnLabel);
 
 function toBody(spec: ContainerSpec, host: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   return {
@@ -153,7 +154,7 @@ function toBody(spec: ContainerSpec, host: Readonly<Record<string, unknown>>): R
     Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
     Labels: spec.labels,
     Tty: false,
-    ExposedPorts: Object.fromEntries(spec.ports.map((port) => [parsePort(port).container, {}])),
+    ExposedPorts: Object.fromEntries(Object.keys(portBindings(spec.ports)).map((port) => [port, {}])),
     HostConfig: {
       Binds: spec.volumes,
       PortBindings: portBindings(spec.ports),
@@ -162,25 +163,6 @@ function toBody(spec: ContainerSpec, host: Readonly<Record<string, unknown>>): R
       ...host,
     },
   };
-}
-
-type PortBinding = { readonly HostIp: string; readonly HostPort: string };
-
-function portBindings(ports: readonly string[]): Readonly<Record<string, readonly PortBinding[]>> {
-  const bindings: Record<string, PortBinding[]> = {};
-  for (const port of ports) {
-    const { container, ...binding } = parsePort(port);
-    (bindings[container] ??= []).push(binding);
-  }
-  return bindings;
-}
-
-/** `[address:]hostPort:containerPort[/protocol]`. */
-function parsePort(text: string): PortBinding & { readonly container: string } {
-  const match = /^(?:(.+):)?(\d+):(\d+)(?:\/(tcp|udp|sctp))?$/.exec(text);
-  if (match === null) throw new RangeError(`expected a port such as 8080:80/tcp, got "${text}"`);
-  const [, address = '', hostPort = '', port = '', protocol = 'tcp'] = match;
-  return { HostIp: address, HostPort: hostPort, container: `${port}/${protocol}` };
 }
 
 /** What is not there is an answer here, not a failure. */

@@ -20,7 +20,11 @@ const config = z.looseObject({
   User: text,
   Env: texts,
   Cmd: texts,
-  Entrypoint: texts,
+  /** null: none · empty: reset, and the image's command kept. */
+  Entrypoint: z
+    .array(z.string())
+    .nullish()
+    .transform((found) => found ?? null),
   WorkingDir: text,
   Labels: record(z.string()),
   Volumes: record(z.unknown()),
@@ -37,6 +41,7 @@ const endpoint = z.looseObject({
   DriverOpts: record(z.string()),
   NetworkID: text,
   MacAddress: text,
+  IPAddress: text,
 });
 
 const mount = z.looseObject({
@@ -59,8 +64,18 @@ const container = z.looseObject({
     AutoRemove: z.boolean().nullish(),
     Binds: texts,
     Links: texts,
-    PortBindings: record(z.array(z.looseObject({ HostIp: text, HostPort: text })).nullable()),
-    RestartPolicy: z.looseObject({ Name: text, MaximumRetryCount: z.number().default(0) }),
+    PortBindings: record(z.unknown()),
+    RestartPolicy: z
+      .looseObject({
+        Name: z
+          .enum(['', 'no', 'always', 'unless-stopped', 'on-failure'])
+          .default('')
+          .transform((found) => found || 'no'),
+        MaximumRetryCount: z.number().default(0),
+      })
+      .prefault({}),
+    Memory: z.number().default(0),
+    MemorySwap: z.number().default(0),
     Mounts: z
       .array(z.looseObject({ Type: text, Source: text, Target: text }))
       .nullish()
@@ -78,6 +93,8 @@ const container = z.looseObject({
 export type ContainerInspect = Readonly<z.output<typeof container>>;
 /** What an image gives to its containers: `Config` of the engine's answer about it. */
 export type ImageConfig = Readonly<z.output<typeof config>>;
+
+export type InspectedEndpoint = Readonly<z.output<typeof endpoint>>;
 
 export const readInspect = (answer: unknown): ContainerInspect => container.parse(answer);
 export const readImageConfig = (answer: unknown): ImageConfig =>
