@@ -1,8 +1,9 @@
-import type { Digest, FleetId, HostId, StepId, UpgradeId } from '../model/ids.ts';
+import type { Digest, FleetId, HostId, ServiceId, StepId, UpgradeId } from '../model/ids.ts';
 import type { HostOutcome } from '../model/host.ts';
-import type { PlannedHost, WaveRun } from '../model/plan.ts';
+import type { PlannedHost, PlannedService, WaveRun } from '../model/plan.ts';
 import type { Policy } from '../model/policy.ts';
 import type { ReleaseRef } from '../model/release.ts';
+import type { ServicePolicy, ServiceUpgradeInput } from '../model/service.ts';
 import type { Finding } from '../model/upgrade.ts';
 import type { MemberActivities } from './member-activities.ts';
 
@@ -16,6 +17,10 @@ export interface Activities extends MemberActivities {
   preflight(input: PreflightInput): Promise<PreflightResult>;
   /** A page of at most MAX_WAVE_HOSTS hosts of a wave. */
   loadWave(input: PlanPage): Promise<{ readonly hosts: readonly PlannedHost[]; readonly total: number }>;
+  /** The services of a plan, in the order in which they go. */
+  loadServices(input: PlanPlace): Promise<{ readonly services: readonly ServiceInPlan[] }>;
+  /** How a service of the release is to be upgraded, by the release and the fleet file. */
+  loadService(input: LoadServiceInput): Promise<LoadedService>;
   /** Release, images and agent are on the host and the agent is alive. */
   downloadRelease(input: DownloadInput): Promise<DownloadResult>;
   /** Orders one host and waits for its report, heartbeating what the agent says. */
@@ -50,17 +55,26 @@ export type PreflightResult = {
   /** Names and sizes only; the hosts are on the bus. */
   readonly waves: readonly WaveRun[];
   readonly alreadyThere: number;
+  readonly services: number;
   readonly downloadBytes: number;
   readonly hostDeadlineMs: number;
   /** All of them, at most MAX_FINDINGS. */
   readonly findings: readonly Finding[];
 };
 
+export type PlanPlace = RunInput & { readonly planDigest: Digest };
+
 /** `wave` null: the hosts that are there already. */
-export type PlanPage = RunInput & {
-  readonly planDigest: Digest;
+export type PlanPage = PlanPlace & {
   readonly wave: string | null;
   readonly offset: number;
+};
+
+export type ServiceInPlan = Pick<PlannedService, 'name' | 'image'>;
+
+export type LoadServiceInput = RunInput & { readonly release: ReleaseRef; readonly name: ServiceId };
+export type LoadedService = Pick<ServiceUpgradeInput, 'service' | 'image' | 'reference' | 'digest' | 'settings'> & {
+  readonly policy: Pick<ServicePolicy, 'strategy' | 'mode' | 'minAvailable' | 'health' | 'drainMs'>;
 };
 
 export type DownloadInput = RunInput & {

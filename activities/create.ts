@@ -1,10 +1,12 @@
 import type { Activities } from './activities.ts';
 import { createReadOutcomes, createSetHold, createStandDown, createStartChain } from './chain-orders.ts';
+import { createMemberActivities } from './create-members.ts';
 import { createDownloadRelease } from './download.ts';
 import { createClaimEpoch } from './epoch.ts';
 import { createFollowChain } from './follow-chain.ts';
 import { HostLevels } from './host-levels.ts';
 import { createOrderHost, createProbeHost } from './host-order.ts';
+import { createLoadService, createLoadServices } from './load-service.ts';
 import { createLoadWave, PlanStore } from './plan-store.ts';
 import type { Ports } from './ports.ts';
 import { createPreflight } from './preflight.ts';
@@ -23,6 +25,8 @@ export function createActivities(given: Ports): Activities {
     claimEpoch: createClaimEpoch(ports),
     preflight: createPreflight(ports),
     loadWave: createLoadWave(ports.plans),
+    loadServices: createLoadServices(ports.plans),
+    loadService: createLoadService(ports),
     downloadRelease: createDownloadRelease(ports),
     orderHost: createOrderHost(ports),
     startChain: createStartChain(ports),
@@ -32,5 +36,6 @@ export function createActivities(given: Ports): Activities {
     setHold: createSetHold(ports),
     probeHost: createProbeHost(ports),
     verifyFleet: createVerifyFleet(ports),
+    ...createMemberActivities(ports),
   };
 }

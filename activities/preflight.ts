@@ -1,15 +1,16 @@
 import { cancellationSignal } from '@temporalio/activity';
 import type { HostId } from '../model/ids.ts';
-import { packWaves, planWaves, type Plan, type PlannedHost } from '../model/plan.ts';
+import { packWaves, planServices, planWaves, type Plan, type PlannedHost } from '../model/plan.ts';
 import { isAlreadyThere, judgePreflight, type FleetReading, type HostReading } from '../model/preflight.ts';
 import { RegistryError, type ReadRelease } from '../model/registry.ts';
-import { hostImages, imageReference, releaseLabel } from '../model/release.ts';
+import { hostImages, imageReference, releaseImages, releaseLabel } from '../model/release.ts';
 import type { Finding } from '../model/upgrade.ts';
 import { MAX_FINDINGS, type Activities, type PreflightInput, type PreflightResult } from './activities.ts';
 import { whileBeating } from './beating.ts';
 import { wrongInput } from './failure.ts';
 import { readFleetLevels } from './host-levels.ts';
 import { readHost, type HostWasRead } from './host-reading.ts';
+import { ownFleet } from './own-fleet.ts';
 import { inParallel } from './parallel.ts';
 import type { PlanStore } from './plan-store.ts';
 import type { Ports } from './ports.ts';
@@ -41,7 +42,7 @@ async function preflight(
   progress: { read: number; hosts: number },
 ): Promise<PreflightResult> {
   const signal = cancellationSignal();
-  const hosts = fleetHosts(ports, input);
+  const hosts = ownFleet(ports, input.fleet).hosts.map(({ name }) => name);
   progress.hosts = hosts.length;
   const read = await readRelease(ports, input, signal);
   const levels = await readFleetLevels(ports, input.fleet, hosts);
@@ -73,12 +74,6 @@ async function preflight(
   return toResult(plan, { planDigest: await ports.plans.save(plan), read, findings });
 }
 
-function fleetHosts(ports: Pick<Ports, 'loadFleet'>, { fleet }: PreflightInput): readonly HostId[] {
-  const loaded = ports.loadFleet();
-  if (loaded.fleet !== fleet) throw wrongInput(`this worker serves fleet ${loaded.fleet}, not ${fleet}`);
-  return loaded.hosts.map(({ name }) => name);
-}
-
 /** A registry that can't be reached is waited for; what it answers otherwise no retry mends. */
 async function readRelease(ports: PreflightPorts, input: PreflightInput, signal: AbortSignal): Promise<ReadRelease> {
   try {
@@ -97,7 +92,7 @@ async function findMissingImages(
   { release }: ReadRelease,
   signal: AbortSignal,
 ): Promise<FleetReading['missingImages']> {
-  const found = await inParallel(hostImages(release), MAX_PARALLEL, async (image) => {
+  const found = await inParallel(releaseImages(release), MAX_PARALLEL, async (image) => {
     try {
       return (await registry.exists(image, signal)) ? [] : [{ image, problem: 'its registry does not have it' }];
     } catch (error) {
@@ -138,6 +133,7 @@ function toPlan(input: PreflightInput, { hosts, ref, release, policy, downloadBy
     images: hostImages(release),
     waves: planWaves(hosts.filter((host) => !isThere(host)).map(planned), policy.install),
     alreadyThere: hosts.filter(isThere).map(planned),
+    services: planServices(release),
   };
   return { upgrade: input.upgrade, fleet: input.fleet, release: ref, hops: [hop] };
 }
@@ -156,6 +152,7 @@ function toResult(
     planDigest: found.planDigest,
     waves: packWaves(waves),
     alreadyThere: plan.hops.reduce((sum, hop) => sum + hop.alreadyThere.length, 0),
+    services: plan.hops.reduce((sum, hop) => sum + hop.services.length, 0),
     downloadBytes: found.read.sizeBytes,
     hostDeadlineMs: found.read.release.host.deadlineMs,
     findings: boundFindings(found.findings, releaseLabel(plan.release)),

@@ -2,7 +2,7 @@ import { versionJump } from '../drivers/version-jump.ts';
 import type { EngineInfo } from '../model/engine.ts';
 import type { Fleet } from '../model/fleet.ts';
 import { latestWord } from '../model/latest-word.ts';
-import { planWaves, type Hop, type PlannedHost } from '../model/plan.ts';
+import { planServices, planWaves, type Hop, type PlannedHost } from '../model/plan.ts';
 import type { Policy } from '../model/policy.ts';
 import { isAlreadyThere, judgePreflight, type HostReading } from '../model/preflight.ts';
 import type { ReadRelease } from '../model/registry.ts';
@@ -46,6 +46,7 @@ export function planFromReadings(
     images: hostImages(release),
     waves: planWaves(readings.filter((reading) => !isThere(reading)).map(planned), policy.install),
     alreadyThere: readings.filter(isThere).map(planned),
+    services: planServices(release),
   };
   const judged = judgePreflight({
     fleet: fleet.fleet,

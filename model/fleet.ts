@@ -1,5 +1,5 @@
-import type { FleetId, HostId } from './ids.ts';
-import type { Service } from './service.ts';
+import type { FleetId, HostId, ServiceId } from './ids.ts';
+import { SERVICE_LABEL, type Service } from './service.ts';
 
 /** All hosts of one platform, as the fleet file names them. Paths are absolute once loaded. */
 export type Fleet = {
@@ -36,3 +36,7 @@ export type EngineAccess = { readonly endpoint: string; readonly tls: TlsFiles |
 export type TlsFiles = { readonly caFile: string; readonly certFile: string; readonly keyFile: string };
 /** `credentialsFile`: JSON `{ "username": …, "password": … }`, read when used, never copied. */
 export type RegistryAccess = { readonly endpoint: string; readonly credentialsFile: string | null };
+
+/** As the fleet file has it; a service that it does not name has its members by their label, and no load balancer. */
+export const serviceOf = ({ services }: Pick<Fleet, 'services'>, name: ServiceId): Service =>
+  services.find((service) => service.name === name) ?? { name, selector: { [SERVICE_LABEL]: name }, balancer: null };

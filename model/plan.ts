@@ -1,7 +1,7 @@
 import { assert } from './assert.ts';
 import type { FleetId, HostId, UpgradeId } from './ids.ts';
 import { countOf, type InstallStrategy, type Policy } from './policy.ts';
-import type { ReleaseRef, StepType } from './release.ts';
+import { orderedServices, type Release, type ReleaseRef, type ServiceRelease, type StepType } from './release.ts';
 
 /** The whole tree, made before anything runs. What runs is exactly it. */
 export type Plan = {
@@ -21,7 +21,14 @@ export type Hop = {
   readonly waves: readonly Wave[];
   /** Hosts that are on the release already: verified, not touched. */
   readonly alreadyThere: readonly PlannedHost[];
+  /** In the order in which they go, once all hosts are upgraded. */
+  readonly services: readonly PlannedService[];
 };
+
+export type PlannedService = Pick<
+  ServiceRelease,
+  'name' | 'image' | 'strategy' | 'mode' | 'compatible' | 'infrastructure'
+>;
 
 export type Wave = {
   readonly name: string;
@@ -82,6 +89,16 @@ export function packWaves(waves: readonly Wave[]): readonly WaveRun[] {
 
 export const unpackWaves = (runs: readonly WaveRun[]): readonly WaveSummary[] =>
   runs.flatMap((run) => Array.from({ length: run.count }, (_, index) => nthWave(run, index)));
+
+export const planServices = (release: Pick<Release, 'services'>): readonly PlannedService[] =>
+  orderedServices(release).map(({ name, image, strategy, mode, compatible, infrastructure }) => ({
+    name,
+    image,
+    strategy,
+    mode,
+    compatible,
+    infrastructure,
+  }));
 
 /** Every host of the plan, in the order in which they go. */
 export const plannedHosts = (plan: Plan): readonly PlannedHost[] =>

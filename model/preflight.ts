@@ -33,7 +33,7 @@ export type FleetReading = {
   readonly downloadBytes: number;
   readonly hosts: readonly HostReading[];
   readonly etcd: { readonly members: number; readonly unhealthy: readonly string[] } | null;
-  /** Images of container steps that their registry does not have, with its answer. */
+  /** Images of container steps and services that their registry does not have, with its answer. */
   readonly missingImages: readonly { readonly image: string; readonly problem: string }[];
 };
 

@@ -63,11 +63,30 @@ export type HostProgress = {
 export type ServiceStanding = {
   readonly name: ServiceId;
   readonly image: string;
-  readonly state:
-    'pending' | 'upgrading' | 'done' | 'alreadyThere' | 'failed' | 'skipped' | 'rollingBack' | 'rolledBack';
+  readonly state: StandingState;
   readonly members: number | null;
   readonly error?: string;
 };
+
+export type StandingState = keyof typeof standingTransitions;
+
+/** Where a service of a release's upgrade can go; the diagram in docs/ARCHITECTURE.md is generated from it. */
+export const standingTransitions = {
+  pending: ['upgrading', 'skipped'],
+  upgrading: ['pending', 'done', 'alreadyThere', 'failed', 'skipped', 'rolledBack'],
+  done: ['rollingBack'],
+  alreadyThere: [],
+  failed: ['upgrading', 'skipped', 'rollingBack'],
+  skipped: ['rollingBack'],
+  rollingBack: ['rolledBack', 'failed', 'skipped'],
+  rolledBack: [],
+} as const satisfies Record<string, readonly string[]>;
+
+export function advanceStanding(from: StandingState, to: StandingState): StandingState {
+  const allowed: readonly string[] = standingTransitions[from];
+  assert(from === to || allowed.includes(to), `transition not allowed: ${from} to ${to}`);
+  return to;
+}
 
 /** One decision, with what it was based on; the record that `refit history` prints. */
 export type Decision = {

@@ -30,26 +30,38 @@ const approveCommand: Command<ApproveCommand, Run> = {
 };
 
 const retryCommand: Command<HostCommand, Run> = {
-  description: 'order a host that failed once more',
+  description: 'try a host, or a service, that failed once more',
   refuse: (run, { host }) => refuseHost(run, host),
   accept: (run, { host }) => {
-    run.wishes.skip.delete(host);
-    run.wishes.retry.add(host);
+    if (run.services.isAsked(host)) run.wishes.resume = true;
+    else {
+      run.wishes.skip.delete(host);
+      run.wishes.retry.add(host);
+    }
     return `${host} is tried again`;
   },
 };
 
 const skipCommand: Command<HostCommand, Run> = {
-  description: 'leave a host as it is and go on without it',
+  description: 'leave a host, or a service, as it is and go on without it',
   refuse: (run, { host }) => refuseHost(run, host),
   accept: (run, { host }) => {
-    run.wishes.retry.delete(host);
-    run.wishes.skip.add(host);
+    if (run.services.isAsked(host)) run.services.skip();
+    else {
+      run.wishes.retry.delete(host);
+      run.wishes.skip.add(host);
+    }
     return `${host} is left as it is`;
   },
 };
 
+/** An operator names a service as a host: only one of them is asked about at a time. */
 function refuseHost(run: Run, name: HostCommand['host']): string | null {
+  if (run.services.isAsked(name)) return null;
+  const service = run.services.all().find((standing) => standing.name.toString() === name);
+  if (service !== undefined && !run.hosts.has(name)) {
+    return `service ${name} is ${service.state}; only one that failed and waits for an answer can be retried or skipped`;
+  }
   const host = run.hosts.get(name);
   if (host === undefined)
     return `${name} is not in this upgrade; its hosts: ${[...run.hosts.keys()].slice(0, MAX_NAMED).join(', ')}`;

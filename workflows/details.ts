@@ -1,39 +1,37 @@
-import type { HostProgress, Progress } from '../model/upgrade.ts';
+import type { HostProgress, Progress, ServiceStanding } from '../model/upgrade.ts';
+import { cell, decisionLines, findingLines, fitPage, waitLines } from './page-parts.ts';
 
 /** Hosts that a table names; a larger fleet is counted. Keeps current details far below Temporal's 20 kB. */
 const MAX_ROWS = 40;
-const MAX_ERROR_LENGTH = 160;
-/** Longest page; characters. Temporal's bound is 20 kB, and a character may take more than one byte. */
-const MAX_PAGE_LENGTH = 16_000;
 
 /** The live page of an upgrade in Temporal's Web UI, as Markdown for somebody who doesn't know the code. */
 export function upgradePage(progress: Progress): string {
-  const page = [
+  return fitPage([
     `### ${progress.release} on fleet ${progress.fleet}: ${progress.state}`,
     `Upgrade \`${progress.id}\`, phase **${progress.phase}**. ${countHosts(progress.hosts)}`,
     ...(progress.error === null ? [] : [`**${progress.error}**`]),
-    ...progress.waiting.map(
-      ({ what, since, until, movedOnBy }) =>
-        `- waits for ${what}, since ${time(since)}${until === null ? '' : `, until ${time(until)} at most`}; moved on by: ${movedOnBy}`,
-    ),
-    ...progress.findings
-      .slice(0, MAX_ROWS)
-      .map(({ host, severity, what, remedy }) => `- ${severity}: ${host ?? 'fleet'}: ${what}; ${remedy}`),
+    ...waitLines(progress.waiting),
+    ...findingLines(progress.findings, 'fleet'),
     hostTable(progress.hosts),
-    ...progress.decisions
-      .slice(-5)
-      .map(({ at, decision, because, by }) => `- ${time(at)} ${by}: ${decision}, because ${because}`),
-  ].join('\n\n');
-  return page.length <= MAX_PAGE_LENGTH ? page : `${page.slice(0, MAX_PAGE_LENGTH)}…`;
+    ...(progress.services.length === 0 ? [] : [serviceTable(progress.services)]),
+    ...decisionLines(progress.decisions),
+  ]);
 }
 
 export function hostTable(hosts: readonly HostProgress[]): string {
   const shown = hosts.length <= MAX_ROWS ? hosts : hosts.filter(isOfInterest).slice(0, MAX_ROWS);
   const rows = shown.map(
-    (host) =>
-      `| ${host.name} | ${host.state} | ${host.from ?? '–'} | ${host.to ?? '–'} | ${(host.error ?? '').slice(0, MAX_ERROR_LENGTH).replaceAll('|', '/').replaceAll('\n', ' ')} |`,
+    (host) => `| ${host.name} | ${host.state} | ${host.from ?? '–'} | ${host.to ?? '–'} | ${cell(host.error)} |`,
   );
   return ['| host | state | from | to | error |', '| --- | --- | --- | --- | --- |', ...rows].join('\n');
+}
+
+function serviceTable(services: readonly ServiceStanding[]): string {
+  const rows = services.map(
+    ({ name, state, members, image, error }) =>
+      `| ${name} | ${state} | ${members ?? '–'} | ${cell(image)} | ${cell(error)} |`,
+  );
+  return ['| service | state | members | image | error |', '| --- | --- | --- | --- | --- |', ...rows].join('\n');
 }
 
 export function countHosts(hosts: readonly HostProgress[]): string {
@@ -43,4 +41,3 @@ export function countHosts(hosts: readonly HostProgress[]): string {
 }
 
 const isOfInterest = (host: HostProgress): boolean => host.state !== 'done' && host.state !== 'pending';
-const time = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace('T', ' ');

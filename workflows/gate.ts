@@ -90,13 +90,15 @@ export async function unlessEnded<Result>(run: Operated, step: () => Promise<Res
 }
 
 /** Another run has taken over, or the input is wrong: no retry and no operator mends that. */
-export function isFatal(error: unknown): boolean {
+export const isFatal = (error: unknown): boolean => isOfType(error, [failureTypes.fenced, failureTypes.wrongInput]);
+
+/** Another run has taken over: this one gives no orders any more. */
+export const isFenced = (error: unknown): boolean => isOfType(error, [failureTypes.fenced]);
+
+/** Whether the error, or what caused it, is a failure of one of these types. */
+export function isOfType(error: unknown, types: readonly string[]): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (
-      cause instanceof ApplicationFailure &&
-      (cause.type === failureTypes.fenced || cause.type === failureTypes.wrongInput)
-    )
-      return true;
+    if (cause instanceof ApplicationFailure && types.includes(cause.type ?? '')) return true;
   }
   return false;
 }

@@ -1,15 +1,13 @@
 import { condition } from '@temporalio/workflow';
 import type { UpgradeId } from '../model/ids.ts';
 import { MAX_DECISIONS, type Decision, type UpgradeState, type Waiting } from '../model/upgrade.ts';
+import { Waits, type Wait } from './waits.ts';
 
 /** What an operator wants instead of going on. */
 export type Ending = 'go' | 'rollback' | 'abort';
 
 /** What an operator asked for and the main function has not acted on yet. */
 export type OperatorWishes = { pause: boolean; ending: Exclude<Ending, 'go'> | null; resume: boolean };
-
-/** What is waited for; `until` absent: until somebody acts. */
-export type Wait = Omit<Waiting, 'since' | 'until'> & { readonly until?: number };
 
 /** Longest reason of a decision; characters. The latest decisions stay in Temporal with an upgrade's end. */
 const MAX_REASON_LENGTH = 300;
@@ -22,10 +20,12 @@ export abstract class Operated {
   error: string | null = null;
   /** A roll back was begun: from here on everything only goes back. */
   isGoingBack = false;
+  /** Everything is in place, and what was kept for the way back is being removed: no command changes that. */
+  isClosing = false;
   protected readonly decisions: Decision[] = [];
   protected readonly startedAt = Date.now();
   protected finishedAt: number | null = null;
-  private readonly waits = new Set<Waiting>();
+  private readonly waits = new Waits(() => this.show());
 
   /** The only place where the state changes; every change is seen in the Web UI. */
   abstract enter(state: UpgradeState): void;
@@ -62,17 +62,10 @@ export abstract class Operated {
 
   /** Does a step, and says meanwhile what it waits for. */
   async during<Result>(wait: Wait, step: () => Promise<Result>): Promise<Result> {
-    const waiting: Waiting = { until: null, ...wait, since: Date.now() };
-    this.waits.add(waiting);
-    this.show();
-    try {
-      return await step();
-    } finally {
-      this.waits.delete(waiting);
-    }
+    return this.waits.during(wait, step);
   }
 
   protected waiting(): readonly Waiting[] {
-    return [...this.waits];
+    return this.waits.list();
   }
 }

@@ -109,6 +109,7 @@ function refuseAny(run: Operated, { upgrade }: OperatorCommand): string | null {
   if (upgrade !== undefined && upgrade !== run.input.upgrade) {
     return `${upgrade} does not run; ${run.input.upgrade} does`;
   }
+  if (run.isClosing) return 'it is ending: what was kept for the way back is being removed';
   return isOver(run.state) ? `it has ${run.state} already` : null;
 }
 

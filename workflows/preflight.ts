@@ -23,7 +23,8 @@ export async function preflight(run: Run): Promise<Ending | 'failed'> {
     run.error = `preflight found ${errors.length} ${errors.length === 1 ? 'error' : 'errors'}; no host was touched`;
     return 'failed';
   }
-  return loadHosts(run);
+  const ending = await loadHosts(run);
+  return ending === 'go' ? loadServices(run) : ending;
 }
 
 /** Brings the plan's hosts from the bus, page by page. */
@@ -40,5 +41,17 @@ async function loadHosts(run: Run): Promise<Ending> {
       offset += Math.max(1, loaded.hosts.length);
     }
   }
+  return 'go';
+}
+
+/** A release without services costs no look at the plan. */
+async function loadServices(run: Run): Promise<Ending> {
+  const { services, planDigest } = run.planned();
+  if (!(services > 0)) return 'go';
+  const { fleet, upgrade } = run.input;
+  const place = { fleet, upgrade, planDigest };
+  const loaded = await read(run, 'reading the plan', async () => quick.loadServices(place));
+  if (loaded === null) return run.wishes.ending ?? 'abort';
+  run.services.add(loaded.services);
   return 'go';
 }

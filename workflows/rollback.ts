@@ -6,16 +6,18 @@ import { askAboutHosts } from './ask-about-hosts.ts';
 import { gate, insist } from './gate.ts';
 import { follow } from './follow.ts';
 import type { Run } from './run.ts';
+import { rollBackServices } from './services-back.ts';
 import { upgradeWave } from './upgrade-wave.ts';
 import { waveInput } from './wave-orders.ts';
 
-/** Takes every host that this upgrade changed back: waves and hosts in reverse order, with the same bound on hosts away. */
+/** Takes back what this upgrade changed: services, then waves and hosts in reverse order, with the same bound on hosts away. */
 export async function rollBack(run: Run): Promise<'rolledBack' | 'aborted'> {
   run.isGoingBack = true;
   run.wishes.ending = null;
   // What failed on the way there is not tried again on the way back.
   for (const host of [...run.wishes.open]) run.takeAnswer(host);
   run.enter('rollingBack');
+  if ((await rollBackServices(run)) === 'abort') return 'aborted';
   for (const wave of [...run.waves].reverse()) {
     if ((await revertWave(run, wave)) === 'abort') return 'aborted';
   }

@@ -18,6 +18,7 @@ import { upgradePage } from './details.ts';
 import { closingProgress } from './closing.ts';
 import { Operated, type OperatorWishes } from './operated.ts';
 import { searchAttributes } from './search-attributes.ts';
+import { Standings } from './standings.ts';
 
 export type { Ending } from './operated.ts';
 
@@ -58,6 +59,7 @@ export class Run extends Operated {
   children = 0;
   findings: readonly Finding[] = [];
   readonly hosts = new Map<HostId, HostProgress>();
+  readonly services = new Standings();
   plan: PreflightResult | null = null;
   waves: readonly WaveSummary[] = [];
 
@@ -186,6 +188,7 @@ export class Run extends Operated {
       state: this.state,
       phase: this.phase,
       hosts: [...this.hosts.values()],
+      services: this.services.all(),
       waiting: this.waiting(),
       findings: this.findings,
       decisions: this.decisions,

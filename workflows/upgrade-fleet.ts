@@ -16,9 +16,11 @@ import { progress } from './messages.ts';
 import { preflight } from './preflight.ts';
 import { rollBack } from './rollback.ts';
 import { Run, type Ending } from './run.ts';
+import { discardKept } from './services-back.ts';
+import { services } from './services.ts';
 import { verify } from './verify.ts';
 
-/** One upgrade of one fleet: preflight, download, install, verify; or all of it back. */
+/** One upgrade of one fleet: preflight, download, install, services, verify; or all of it back. */
 export async function upgradeFleet(input: UpgradeInput): Promise<Progress> {
   const run = new Run(input);
   setHandler(progress, () => ({ ...run.progress(), waveWorkflowId: run.waveWorkflowId }), {
@@ -29,6 +31,7 @@ export async function upgradeFleet(input: UpgradeInput): Promise<Progress> {
   try {
     const ending = await forward(run);
     if (ending === 'failed') throw failed(run);
+    if (ending === 'go') await discardKept(run);
     const end = ending === 'go' ? 'succeeded' : ending === 'abort' ? 'aborted' : await rollBack(run);
     await condition(allHandlersFinished);
     return run.end(end);
@@ -45,12 +48,14 @@ export async function upgradeFleet(input: UpgradeInput): Promise<Progress> {
 }
 
 async function forward(run: Run): Promise<Ending | 'failed'> {
-  for (const phase of [preflight, download, install, verify]) {
+  for (const phase of [preflight, download, install, services, verify]) {
     const ending = await phase(run);
     if (ending !== 'go') return ending;
   }
   // A command may be accepted in the very moment in which the last phase ends.
-  return run.ending();
+  const ending = run.ending();
+  run.isClosing = ending === 'go';
+  return ending;
 }
 
 function failed(run: Run): ApplicationFailure {

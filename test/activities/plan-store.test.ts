@@ -13,7 +13,8 @@ const hosts = Array.from({ length: 10_000 }, (_, index) => ({ name: parseHostId(
 
 function plan(change: { readonly alreadyThere?: Plan['hops'][number]['alreadyThere'] } = {}): Plan {
   const waves = planWaves(hosts, { strategy: 'daisy-chain' });
-  const hop = { to: '2.0.0', steps: [], downloadBytes: 1, images: [], waves, alreadyThere: change.alreadyThere ?? [] };
+  const there = change.alreadyThere ?? [];
+  const hop = { to: '2.0.0', steps: [], downloadBytes: 1, images: [], waves, alreadyThere: there, services: [] };
   return { ...run, release: releaseRef(), hops: [hop] };
 }
 

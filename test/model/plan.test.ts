@@ -172,7 +172,7 @@ test('the hosts of a plan are those of its waves, then those that are there alre
     release: { name: 'sample', version: '2.0.0', repository: 'registry/sample', digest, contents: digest },
     hops: [
       {
-        ...{ to: '2.0.0', steps: [], downloadBytes: 1, images: [] },
+        ...{ to: '2.0.0', steps: [], downloadBytes: 1, images: [], services: [] },
         waves: planWaves([first, third], { strategy: 'serial' }),
         alreadyThere: [second],
       },
