@@ -14,11 +14,15 @@ export type HostOnBus = {
 };
 
 /** Every host of the fleet file with its agent's last words. Throws Unreachable when etcd doesn't answer. */
-export async function readHosts(fleet: Fleet): Promise<readonly HostOnBus[]> {
+export const readHosts = (fleet: Fleet): Promise<readonly HostOnBus[]> =>
+  withBus(fleet, (bus) => readHostsFrom(bus, fleet));
+
+/** Opens the fleet's bus for some reads. Throws Unreachable when etcd doesn't answer. */
+export async function withBus<Result>(fleet: Fleet, read: (bus: Bus) => Promise<Result>): Promise<Result> {
   const { endpoints, tls } = fleet.etcd;
   const bus = createEtcdBus({ endpoints, tls });
   try {
-    return await readHostsFrom(bus, fleet);
+    return await read(bus);
   } catch (error) {
     throw new Unreachable(`etcd at ${endpoints.join(', ')} does not answer; nothing was changed`, { cause: error });
   } finally {

@@ -1,0 +1,50 @@
+import { createEngine } from '../drivers/docker/engine.ts';
+import type { ContainerSummary } from '../model/engine.ts';
+import type { Fleet, FleetHost } from '../model/fleet.ts';
+import type { HostId } from '../model/ids.ts';
+import { standInOf } from '../model/replacement.ts';
+import type { Member, Service } from '../model/service.ts';
+
+/** Longest wait for a host's engine; ms. They are asked side by side. */
+const ENGINE_TIMEOUT_MS = 5_000;
+
+export type SeenMember = Omit<Member, 'server'>;
+/** What one host's engine shows of a service, or why it doesn't. */
+export type HostMembers = readonly SeenMember[] | { readonly problem: string };
+
+/** A service's members on every host, in the fleet's order. */
+export const readMembers = (fleet: Fleet, { selector }: Service): Promise<readonly HostMembers[]> =>
+  Promise.all(fleet.hosts.map((host) => askHost(host, selector)));
+
+async function askHost(host: FleetHost, selector: Service['selector']): Promise<HostMembers> {
+  try {
+    const signal = AbortSignal.timeout(ENGINE_TIMEOUT_MS);
+    return membersAmong(host.name, await createEngine(host.engine, host.name).listContainers(selector, signal));
+  } catch (error) {
+    // An engine that is away is a fact about its host, whatever the reason; the others are looked at all the same.
+    return { problem: `host ${host.name}: ${error instanceof Error ? error.message : String(error)}` };
+  }
+}
+
+/** A member in the middle of its upgrade has several containers: the one that runs is the one that serves. Pure. */
+export function membersAmong(host: HostId, containers: readonly ContainerSummary[]): readonly SeenMember[] {
+  const names = [...new Set(containers.map(({ name }) => standInOf(name)?.container ?? name))].sort();
+  return names.flatMap((container) => {
+    const inPlace = containers.find(({ name }) => name === container);
+    const others = containers.filter(({ name }) => isInTheWorks(name, container));
+    const found = [inPlace, ...others].find((each) => each?.running) ?? inPlace ?? others[0];
+    return found === undefined ? [] : [{ ...pick(found), host, container }];
+  });
+}
+
+/** A container that is only kept for a way back is no member any more. */
+function isInTheWorks(name: string, container: string): boolean {
+  const standIn = standInOf(name);
+  return standIn !== null && standIn.container === container && standIn.as !== 'kept';
+}
+
+const pick = ({ running, image, imageId }: ContainerSummary): Pick<SeenMember, 'running' | 'image' | 'imageId'> => ({
+  running,
+  image,
+  imageId,
+});
