@@ -8,16 +8,19 @@ import { versionJump } from '../../drivers/version-jump.ts';
 import type { HostId } from '../../model/ids.ts';
 import { parseUpgradeId } from '../../model/ids.ts';
 import type { Bus, Clock } from '../../model/ports.ts';
-import type { ReadRelease } from '../../model/registry.ts';
+import type { FleetLoadBalancer } from '../../model/fleet.ts';
+import type { ReadRelease, ResolvedImage } from '../../model/registry.ts';
 import { systemClock } from '../../worker/ports.ts';
 import { FakeAgent } from '../fakes/agent.ts';
 import { FakeEngine } from '../fakes/engine.ts';
 import { fleet, fleetId, hostIds } from '../fakes/fleet.ts';
+import { FakeLoadBalancer } from '../fakes/load-balancer.ts';
 import { MemoryBus } from '../fakes/memory-bus.ts';
 import { readRelease, releaseRef } from '../fakes/release.ts';
 
 export const upgradeId = parseUpgradeId('lab-1');
 export const run = { fleet: fleetId, upgrade: upgradeId };
+const EDGE: FleetLoadBalancer = { name: 'edge', type: 'haproxy', endpoint: 'unix:///edge.sock' };
 /** Longest silence in these tests; ms. Above the fakes' lease of 300 ms, and long for a machine under load. */
 export const SILENCE_MS = 1_500;
 
@@ -28,8 +31,12 @@ export type Harness = {
   readonly agents: readonly FakeAgent[];
   readonly engines: ReadonlyMap<HostId, FakeEngine>;
   readonly activities: Performed;
-  /** What the registry has under every reference; may be changed. */
-  readonly registry: { read: ReadRelease; missing: Set<string> };
+  /** What the registry has under every reference, and what a tag means; may be changed. */
+  readonly registry: { read: ReadRelease; missing: Set<string>; resolve: (reference: string) => ResolvedImage };
+  /** The fleet file's one load balancer. */
+  readonly edge: FakeLoadBalancer;
+  /** Files of variables by their path; others can't be read. */
+  readonly envFiles: Map<string, Readonly<Record<string, string>>>;
   readonly etcd: { unhealthy: string[] };
   readonly agent: (index: number) => FakeAgent;
   readonly engine: (index: number) => FakeEngine;
@@ -57,19 +64,29 @@ export function startHarness(count: number, connect?: () => Bus, clock: Clock = 
   };
   const hosts = hostIds(count);
   const engines = new Map(hosts.map((host) => [host, new FakeEngine(host)]));
-  const registry = { read: readRelease(), missing: new Set<string>() };
+  const registry: Harness['registry'] = {
+    ...{ read: readRelease(), missing: new Set<string>() },
+    resolve: () => registry.read.ref,
+  };
+  const edge = new FakeLoadBalancer('edge');
+  const envFiles: Harness['envFiles'] = new Map();
   const etcd = { unhealthy: [] as string[] };
   const ports = (bus: Bus): Ports => ({
     bus,
     values,
     clock,
     registry: {
-      resolve: async () => Promise.resolve(registry.read.ref),
+      resolve: async (reference) => Promise.resolve().then(() => registry.resolve(reference)),
       readRelease: async () => Promise.resolve(registry.read),
       exists: async (image) => Promise.resolve(!registry.missing.has(image)),
     },
     engine: (host) => engines.get(host) ?? new FakeEngine(host),
-    loadFleet: () => fleet(count),
+    loadBalancer: () => edge,
+    readEnvFile: async (file) => {
+      const found = envFiles.get(file);
+      return found === undefined ? Promise.reject(new Error(`${file} can't be read`)) : Promise.resolve(found);
+    },
+    loadFleet: () => ({ ...fleet(count), loadBalancers: [EDGE] }),
     registryAuth: async () => Promise.resolve(null),
     versionJump,
     etcdHealth: async () => Promise.resolve({ members: 3, unhealthy: etcd.unhealthy }),
@@ -77,7 +94,7 @@ export function startHarness(count: number, connect?: () => Bus, clock: Clock = 
   const bus = newBus();
   const agents = hosts.map((host) => new FakeAgent(newBus(), { fleet: fleetId, host }));
   return {
-    ...{ store, bus, hosts, agents, engines, registry, etcd },
+    ...{ store, bus, hosts, agents, engines, registry, etcd, edge, envFiles },
     activities: createActivities(ports(bus)),
     agent: (index) => at(agents, index),
     engine: (index) => engines.get(at(hosts, index)) ?? new FakeEngine('none'),
@@ -96,8 +113,9 @@ export const fastClock = (times: number, start = Date.now()): Clock => ({
 });
 
 /** Refusals are what many of these tests are about: the SDK's warnings of them are noise here. */
-export const newEnvironment = (): MockActivityEnvironment =>
-  new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
+export const newEnvironment = (
+  info: { readonly attempt?: number; readonly heartbeatDetails?: unknown } = {},
+): MockActivityEnvironment => new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR') });
 
 /** Runs an activity as Temporal would; `beats` gets what it heartbeats. */
 export async function perform<Input, Output>(

@@ -96,7 +96,7 @@ export class FakeAgent {
       this.#report(order, { probe: { ok: true, evidence: 'would work' } });
     } else if (order.action === 'stand-down' || order.action === 'revert') {
       this.#waiting = null;
-      this.installed = order.action === 'revert' ? this.before : this.installed;
+      this.installed = order.action === 'revert' && order.service === null ? this.before : this.installed;
       this.#settle(order, 'reverted', null);
     } else if (order.start === 'baton') {
       this.#waiting = order;
@@ -158,7 +158,8 @@ export class FakeAgent {
 
   #done(order: Order): void {
     const { name, version, digest } = order.release;
-    this.installed = { name, version, digest };
+    // A service's upgrade leaves the host on what it is on.
+    if (order.action === 'install') this.installed = { name, version, digest };
     this.#settle(order, 'done', null);
     if (order.start === 'baton' && !this.#keepsBaton) void this.#handOn(order);
   }
