@@ -136,6 +136,7 @@ export class FakeEngine implements Engine {
     return this.containers.discardKept(container, only);
   }
 
+  compareContainer = never;
   createContainer = never;
   startContainer = never;
   stopContainer = never;
