@@ -58,6 +58,8 @@ export class Run extends Operated {
   /** Children so far: each has a workflow id of its own. */
   children = 0;
   findings: readonly Finding[] = [];
+  /** Found on the way; nothing stops for them. At most two a service. */
+  readonly warnings: Finding[] = [];
   readonly hosts = new Map<HostId, HostProgress>();
   readonly services = new Standings();
   plan: PreflightResult | null = null;
@@ -190,7 +192,7 @@ export class Run extends Operated {
       hosts: [...this.hosts.values()],
       services: this.services.all(),
       waiting: this.waiting(),
-      findings: this.findings,
+      findings: [...this.findings, ...this.warnings],
       decisions: this.decisions,
       error: this.error,
       startedAt: this.startedAt,

@@ -38,7 +38,7 @@ export async function discardKept(run: Run): Promise<void> {
     if (ended?.end === 'succeeded') continue;
     const what = `old containers of service ${name} are still there, stopped: ${reasonOf(ended)}`;
     const remedy = 'remove them by hand, or leave them to the next upgrade of the service';
-    run.findings = [...run.findings, { host: null, severity: 'warning', what, remedy }];
+    run.warnings.push({ host: null, severity: 'warning', what, remedy });
   }
 }
 

@@ -89,7 +89,7 @@ async function settle(run: Run, name: ServiceId, ended: ServiceEnd | 'noMembers'
 function leave(run: Run, name: ServiceId): Ending {
   const what = `no container of service ${name} was found`;
   const remedy = `nothing to do, if the fleet does not run it; else label its containers, or name it in the fleet file`;
-  run.findings = [...run.findings, { host: null, severity: 'warning', what, remedy }];
+  run.warnings.push({ host: null, severity: 'warning', what, remedy });
   run.decide({ rule: 'no members', decision: `skip service ${name}`, because: what, by: 'policy' });
   run.services.move(name, 'skipped');
   return run.ending();

@@ -52,7 +52,8 @@ export class Standings {
   }
 
   isAsked(name: string): boolean {
-    return this.open?.name === name;
+    // A signal sent by hand may name nothing.
+    return this.open !== null && this.open.name === name;
   }
 
   skip(): void {

@@ -6,7 +6,8 @@ import { assert } from '../../model/assert.ts';
 import { failureTypes } from '../../model/failures.ts';
 import { parseDigest, type Digest, type FleetId, type HostId } from '../../model/ids.ts';
 import type { HostOutcome } from '../../model/host.ts';
-import { MAX_WAVE_HOSTS, packWaves, planWaves, type Plan, type PlannedHost } from '../../model/plan.ts';
+import { serviceOf } from '../../model/fleet.ts';
+import { MAX_WAVE_HOSTS, packWaves, planServices, planWaves, type Plan, type PlannedHost } from '../../model/plan.ts';
 import { FakeChain } from './fake-chain.ts';
 import type { FakeFleet } from './fake-fleet.ts';
 import type { FakeHost } from './fake-host.ts';
@@ -43,7 +44,8 @@ export function createFakeActivities(fleets: ReadonlyMap<FleetId, FakeFleet>): A
         policy.install,
       );
       const alreadyThere = hosts.filter(isThere);
-      const hop = { to: fleet.release.version, steps: [], downloadBytes: 1, images: [], waves, alreadyThere };
+      const services = planServices(fleet);
+      const hop = { to: fleet.release.version, steps: [], downloadBytes: 1, images: [], waves, alreadyThere, services };
       const plan: Plan = { upgrade, fleet: fleet.name, release: fleet.release, hops: [hop] };
       const planDigest = save(fleet, plan);
       return Promise.resolve({
@@ -51,6 +53,7 @@ export function createFakeActivities(fleets: ReadonlyMap<FleetId, FakeFleet>): A
         planDigest,
         waves: packWaves(waves),
         alreadyThere: alreadyThere.length,
+        services: services.length,
         downloadBytes: 1,
         hostDeadlineMs: 60_000,
         findings: fleet.findings,
@@ -59,6 +62,20 @@ export function createFakeActivities(fleets: ReadonlyMap<FleetId, FakeFleet>): A
     loadWave: on('loadWave', async (fleet, { planDigest, wave, offset }) => {
       const hosts = hostsOf(fleet, planDigest, wave);
       return Promise.resolve({ hosts: hosts.slice(offset, offset + MAX_WAVE_HOSTS), total: hosts.length });
+    }),
+    loadServices: on('loadServices', async (fleet, { planDigest }) => {
+      const hops = fleet.plans.get(planDigest)?.hops ?? [];
+      return Promise.resolve({ services: hops.flatMap((hop) => hop.services) });
+    }),
+    loadService: on('loadService', async (fleet, { name }) => {
+      const found = fleet.services.find((service) => service.name === name);
+      assert(found !== undefined, `${name} is in the release`);
+      const { image, settings, strategy, mode, minAvailable, health, drainMs } = found;
+      return Promise.resolve({
+        service: serviceOf({ services: [] }, name),
+        ...{ image, reference: image, digest: parseDigest(image.slice(image.indexOf('@') + 1)), settings },
+        policy: { strategy, mode, minAvailable, health, drainMs },
+      });
     }),
     downloadRelease: on('downloadRelease', async (fleet, { host }) => {
       fleet.changed(`download ${host}`);

@@ -2,7 +2,7 @@ import type { DownloadResult } from '../../activities/activities.ts';
 import { assert } from '../../model/assert.ts';
 import { parseDigest, parseFleetId, parseHostId, type FleetId, type HostId } from '../../model/ids.ts';
 import type { Plan } from '../../model/plan.ts';
-import type { ReleaseRef } from '../../model/release.ts';
+import type { ReleaseRef, ServiceRelease } from '../../model/release.ts';
 import type { Finding } from '../../model/upgrade.ts';
 import { FakeHost } from './fake-host.ts';
 import type { FakeChain } from './fake-chain.ts';
@@ -24,6 +24,8 @@ export class FakeFleet {
   /** Workflow runs by the epoch that they got. */
   readonly epochs: string[] = [];
   findings: readonly Finding[] = [];
+  /** Of the release. */
+  services: readonly ServiceRelease[] = [];
   chain: FakeChain | null = null;
   /** Set: another run has taken over. */
   isFenced = false;

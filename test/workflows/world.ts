@@ -8,6 +8,7 @@ import {
   Worker,
   type WorkflowBundle,
 } from '@temporalio/worker';
+import type { Activities } from '../../activities/activities.ts';
 import type { FleetId } from '../../model/ids.ts';
 import type { Policy } from '../../model/policy.ts';
 import { createFakeActivities } from '../fakes/activities.ts';
@@ -17,6 +18,7 @@ import { startUpgrade, type Upgrade } from './upgrade.ts';
 /** Workflows on a real server over fleets in memory. */
 export type World = {
   readonly client: Client;
+  readonly taskQueue: string;
   /** A new fleet with a name of its own; so many hosts on 1.0.0, or hosts on these versions. */
   readonly fleet: (hosts: number | readonly (string | null)[]) => FakeFleet;
   readonly start: (fleet: FakeFleet, policy?: Partial<Policy>) => Promise<Upgrade>;
@@ -29,10 +31,19 @@ export type World = {
 /** Silent: a failure that a test asks for is no news. */
 const LOG_LEVEL = 'ERROR';
 
+/** Other workflows or activities than the usual ones. */
+export type WorldParts = {
+  readonly workflows?: string;
+  readonly activities?: (fleets: ReadonlyMap<FleetId, FakeFleet>) => Partial<Activities>;
+};
+
 /** One world a test file: a task queue of its own, and a worker. */
-export async function openWorld(address: string): Promise<World> {
+export async function openWorld(address: string, parts: WorldParts = {}): Promise<World> {
   installRuntime();
-  const [connection, workflowBundle] = await Promise.all([Connection.connect({ address }), bundleWorkflows()]);
+  const [connection, workflowBundle] = await Promise.all([
+    Connection.connect({ address }),
+    bundleWorkflows(parts.workflows),
+  ]);
   const client = new Client({ connection });
   const unique = `${process.pid}-${Date.now().toString(36)}`;
   const taskQueue = `test-${unique}`;
@@ -40,7 +51,7 @@ export async function openWorld(address: string): Promise<World> {
   const workers = new Map<Worker, Promise<void>>();
 
   const startWorker = async (): Promise<Worker> => {
-    const activities = createFakeActivities(fleets);
+    const activities = { ...createFakeActivities(fleets), ...parts.activities?.(fleets) };
     // A worker has a connection of its own, as in a process of its own.
     const connection = await NativeConnection.connect({ address });
     const worker = await Worker.create({
@@ -72,6 +83,7 @@ export async function openWorld(address: string): Promise<World> {
   await startWorker();
   return {
     client,
+    taskQueue,
     startWorker,
     stopWorker,
     fleet: (hosts) => {
@@ -89,8 +101,9 @@ export async function openWorld(address: string): Promise<World> {
 }
 
 /** The workflows as a worker runs them. */
-export async function bundleWorkflows(): Promise<WorkflowBundle> {
-  const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
+export async function bundleWorkflows(
+  workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
+): Promise<WorkflowBundle> {
   return bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
 }
 
