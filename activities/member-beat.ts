@@ -18,7 +18,7 @@ export function startBeat({ host, container, stage }: Begun): MemberBeat {
 
 /** Told at once, and not only at the next beat. */
 export function change(beat: MemberBeat, changes: Partial<MemberHeartbeat>): void {
-  heartbeat(Object.assign(beat, changes));
+  heartbeat({ ...Object.assign(beat, changes) });
 }
 
 /** Field by field: a worker of another version may have said it. */
