@@ -2,7 +2,8 @@ import type { AgentPhase } from '../model/agent-phase.ts';
 import type { HostFacts } from '../model/bus.ts';
 import type { UpgradeId } from '../model/ids.ts';
 import type { Bus, Clock } from '../model/ports.ts';
-import type { Probe, Release, ReleaseRef, Step } from '../model/release.ts';
+import type { Probe, Release, ReleaseRef } from '../model/release.ts';
+import type { HostStep } from './host-work.ts';
 
 /** What a step remembers of the state before it, in the journal; large things lie in the undo folder and are named here. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -68,17 +69,17 @@ export type Probed = { readonly ok: boolean; readonly evidence: string };
 /** The effects on the host. Failures of the world throw. `reboot` steps go through Boot instead. */
 export interface HostSteps {
   /** Whether the step's effect is there; decides what happened when the agent was killed in the middle. Changes nothing. */
-  check(step: Step, place: StepPlace): Promise<boolean>;
+  check(step: HostStep, place: StepPlace): Promise<boolean>;
   /** Notes what undo needs; what is large is copied to the undo folder and synced. */
-  capture(step: Step, place: StepPlace): Promise<Json>;
-  apply(step: Step, place: StepPlace): Promise<void>;
-  verify(step: Step, place: StepPlace): Promise<Verified>;
+  capture(step: HostStep, place: StepPlace): Promise<Json>;
+  apply(step: HostStep, place: StepPlace): Promise<void>;
+  verify(step: HostStep, place: StepPlace): Promise<Verified>;
   /** Brings back what `capture` noted. Idempotent. */
-  undo(step: Step, place: StepPlace): Promise<void>;
+  undo(step: HostStep, place: StepPlace): Promise<void>;
   /** After every step was undone, forward: brings back what runs. Idempotent. */
-  settle(step: Step, place: StepPlace): Promise<void>;
+  settle(step: HostStep, place: StepPlace): Promise<void>;
   /** Whether the step could work here; changes nothing. */
-  probe(step: Step, place: StepPlace): Promise<Probed>;
+  probe(step: HostStep, place: StepPlace): Promise<Probed>;
 }
 
 export interface Probes {

@@ -1,70 +1,11 @@
-import { isAtWork } from '../../model/agent-phase.ts';
-import { compareOrders, isSameOrder, type Baton, type Order, type ReportError } from '../../model/bus.ts';
+import type { Baton, Order, ReportError } from '../../model/bus.ts';
 import type { HostId } from '../../model/ids.ts';
-import { releaseLabel } from '../../model/release.ts';
-import {
-  currentWork,
-  deadlineOf,
-  highestOrder,
-  installedRelease,
-  isUndoable,
-  nextStep,
-  nextToRevert,
-  phaseOf,
-  workInEffect,
-  workPhase,
-  type AgentState,
-  type Work,
-} from './state.ts';
+import { currentWork, deadlineOf, isUndoable, nextStep, nextToRevert, type AgentState, type Work } from './state.ts';
 
 /** How often a step that was cut off in the middle is begun again before the host goes back. */
 export const MAX_STEP_ATTEMPTS = 3;
 /** How often an undo may fail before a person is asked. */
 export const MAX_UNDO_FAILURES = 3;
-
-/** What an order on the bus means to an agent in this state. */
-export type Verdict =
-  /** It was handled before. */
-  | { readonly verdict: 'known' }
-  /** stale: below the highest seen; it is answered, but the newer order stays the one that counts. busy: judged again later. */
-  | { readonly verdict: 'refuse'; readonly why: string; readonly stale: boolean; readonly busy: boolean }
-  /** Install it, once the release on the disk was verified. */
-  | { readonly verdict: 'accept'; readonly already: boolean }
-  | { readonly verdict: 'probe' }
-  /** The work at hand goes on, or back, for this order. */
-  | { readonly verdict: 'adopt'; readonly journal: string }
-  /** There is nothing to undo. */
-  | { readonly verdict: 'reverted' };
-
-/**
- * Judges an order. Pure.
- *
- * 1. Below the highest (epoch, sequence): refused. Equal: the same order, known.
- * 2. While at work, only an order for the same work is taken: the same release again, or its way back.
- * 3. A revert names an upgrade: what that upgrade installed last is undone, or there is nothing to undo.
- */
-export function judgeOrder(state: AgentState, order: Order): Verdict {
-  const highest = highestOrder(state);
-  const compared = highest === null ? 1 : compareOrders(order, highest);
-  if (compared === 0 && !isFreeAgain(state, order)) return { verdict: 'known' };
-  if (highest !== null && compared < 0) {
-    return refuse(`stale order ${nameOf(order)}: order ${nameOf(highest)} was seen before; nothing was done`, {
-      stale: true,
-    });
-  }
-  if (state.corrupt !== null)
-    return refuse(`${state.corrupt}; the host was left as it is; repair or remove it by hand`);
-  switch (order.action) {
-    case 'install':
-      return judgeInstall(state, order);
-    case 'revert':
-      return judgeRevert(state, order);
-    case 'stand-down':
-      return judgeStandDown(state, order);
-    case 'probe':
-      return isAtWork(phaseOf(state)) ? refuseBusy(state) : { verdict: 'probe' };
-  }
-}
 
 /** What the agent sees around it when it decides. */
 export type View = {
@@ -107,53 +48,6 @@ export function decideNext(state: AgentState, view: View): Next {
 export const holdsBaton = (order: Order, view: Pick<View, 'me' | 'baton'>): boolean =>
   view.baton !== null && view.baton.holder === view.me && view.baton.epoch === order.epoch;
 
-function judgeInstall(state: AgentState, order: Order): Verdict {
-  const work = currentWork(state);
-  const same = work !== null && work.order.action === 'install' && work.order.release.digest === order.release.digest;
-  if (work !== null && work.finished === null) {
-    if (same) return { verdict: 'adopt', journal: work.journal };
-    if (isAtWork(workPhase(work))) return refuseBusy(state);
-  }
-  if (work?.finished?.phase === 'stuck') {
-    // What is left of it is undone by its own journal only.
-    if (work.order.release.digest === order.release.digest) return { verdict: 'adopt', journal: work.journal };
-    return refuse(
-      `the host is stuck in ${releaseLabel(work.order.release)} of upgrade ${work.order.upgrade}; revert that first`,
-    );
-  }
-  return { verdict: 'accept', already: installedRelease(state)?.digest === order.release.digest };
-}
-
-function judgeRevert(state: AgentState, order: Order): Verdict {
-  const works = state.works.filter((one) => one.upgrades.includes(order.upgrade));
-  const work = works.findLast(({ finished }) => finished?.phase !== 'reverted') ?? works.at(-1);
-  const current = currentWork(state);
-  if (current !== null && isAtWork(workPhase(current)) && current !== work) return refuseBusy(state);
-  const top = workInEffect(state);
-  if (work === undefined) {
-    if (installedRelease(state)?.digest !== order.release.digest) return { verdict: 'reverted' };
-    const label = releaseLabel(order.release);
-    return refuse(
-      `what upgrade ${order.upgrade} did to install ${label} is no longer kept; install the earlier release`,
-    );
-  }
-  if (work.finished?.phase === 'reverted') return { verdict: 'reverted' };
-  if (top !== null && top.journal > work.journal) {
-    return refuse(`upgrade ${order.upgrade} was followed by ${releaseLabel(top.order.release)}; revert that first`);
-  }
-  return { verdict: 'adopt', journal: work.journal };
-}
-
-function judgeStandDown(state: AgentState, order: Order): Verdict {
-  const work = currentWork(state);
-  if (work !== null && isAtWork(workPhase(work))) return refuseBusy(state);
-  if (work === null || !work.upgrades.includes(order.upgrade) || work.finished?.phase === 'reverted') {
-    return { verdict: 'reverted' };
-  }
-  if (work.finished === null) return { verdict: 'adopt', journal: work.journal };
-  return refuse(`${releaseLabel(work.order.release)} is ${work.finished.phase}; order a revert to undo it`);
-}
-
 /**
  * Undo backwards, then settle, then it is over; an undo that keeps failing ends in stuck.
  * Reboots settle first: what the other steps start again would not outlive them.
@@ -192,26 +86,3 @@ const isMyTurn = (order: Order, view: View): boolean =>
 
 const mayHandOff = (work: Work, view: View): boolean =>
   work.finished?.phase === 'done' && work.order.start === 'baton' && holdsBaton(work.order, view);
-
-const nameOf = (order: Pick<Order, 'epoch' | 'sequence'>): string => `epoch ${order.epoch} sequence ${order.sequence}`;
-
-/** The order was refused because of work that is over now, and nothing was done for it since. */
-function isFreeAgain(state: AgentState, order: Order): boolean {
-  const answered = state.answered;
-  if (answered?.busy !== true || !isSameOrder(answered.order, order) || isAtWork(phaseOf(state))) return false;
-  const work = currentWork(state);
-  return work === null || compareOrders(answered.order, work.order) > 0;
-}
-
-function refuseBusy(state: AgentState): Verdict {
-  const work = currentWork(state);
-  const what = work === null ? '' : ` with ${releaseLabel(work.order.release)} of upgrade ${work.order.upgrade}`;
-  return refuse(`busy${what}: ${phaseOf(state)}; the order is looked at again when that is settled`, { busy: true });
-}
-
-const refuse = (why: string, { stale = false, busy = false } = {}): Verdict => ({
-  verdict: 'refuse',
-  why,
-  stale,
-  busy,
-});

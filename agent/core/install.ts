@@ -1,7 +1,8 @@
 import { assert } from '../../model/assert.ts';
 import type { ReportError } from '../../model/bus.ts';
 import type { StepId } from '../../model/ids.ts';
-import type { Health, Step } from '../../model/release.ts';
+import type { Health } from '../../model/release.ts';
+import type { HostStep } from '../host-work.ts';
 import type { StepPlace } from '../ports.ts';
 import type { AgentContext } from './context.ts';
 import { MAX_STEP_ATTEMPTS } from './decide.ts';
@@ -47,7 +48,7 @@ export async function installStep(context: AgentContext, run: StepRun): Promise<
   }
 }
 
-type Begun = StepRun & { readonly step: Step; readonly state: StepState | null; readonly place: StepPlace };
+type Begun = StepRun & { readonly step: HostStep; readonly state: StepState | null; readonly place: StepPlace };
 
 async function bringAbout(context: AgentContext, { index, signal, step, state, place }: Begun): Promise<void> {
   const { ledger, ports, bootId } = context;
@@ -175,7 +176,7 @@ async function look(context: AgentContext, health: Health, signal: AbortSignal):
 export function stepRun(
   context: AgentContext,
   { work, index, signal }: StepRun,
-): { step: Step; state: StepState | null; place: StepPlace } {
+): { step: HostStep; state: StepState | null; place: StepPlace } {
   const step = work.host.steps[index];
   assert(step !== undefined, `no step ${index} in ${work.journal}`);
   const state = work.steps.get(index) ?? null;

@@ -6,8 +6,9 @@ import type { Release } from '../../model/release.ts';
 import { parseOrder } from '../../drivers/bus-values.ts';
 import type { Bell } from './bell.ts';
 import type { AgentContext } from './context.ts';
-import { judgeOrder, type Verdict } from './decide.ts';
+import { judgeOrder, type Verdict } from './judge.ts';
 import { withLimit } from './limit.ts';
+import { readHostWork, type HostWork, type HostWorkReading } from '../host-work.ts';
 import { appendOrFreeRoom } from './record-anyway.ts';
 import type { Answered } from './records.ts';
 import { staleReport, unreadableReport } from './report.ts';
@@ -68,15 +69,15 @@ async function obey(context: AgentContext, order: Order, verdict: Verdict): Prom
 /** Verifies what is on the disk; from the record on, nothing but this disk is needed. */
 async function accept(context: AgentContext, order: Order): Promise<void> {
   const { ledger, ports, bootId } = context;
-  const verified = await ports.releases.verify(order.release);
+  const asked = await readAsked(context, order);
   // While the files were read the baton may have come for an earlier order.
   const verdict = judgeOrder(ledger.state, order);
   if (verdict.verdict !== 'accept') return obey(context, order, verdict);
-  if (!verified.ok) {
-    answer(context, order, { refused: verified.problem });
+  if (!asked.ok) {
+    answer(context, order, { refused: asked.problem });
     return;
   }
-  const { host } = verified.release;
+  const { host } = asked;
   ports.log('order accepted', { upgrade: order.upgrade, epoch: order.epoch, sequence: order.sequence });
   attempt(context, order, () =>
     ledger.accept({
@@ -91,6 +92,33 @@ async function accept(context: AgentContext, order: Order): Promise<void> {
       bootId,
     }),
   );
+}
+
+/** An order for members that can't be upgraded here is refused before the first of them is touched. */
+async function readAsked(context: AgentContext, order: Order): Promise<HostWorkReading> {
+  const verified = await context.ports.releases.verify(order.release);
+  const asked = verified.ok ? readHostWork(order, verified.release) : verified;
+  if (!asked.ok || order.action !== 'service') return asked;
+  try {
+    return (await refusedMember(context, order, asked.host)) ?? asked;
+  } catch (error) {
+    return { ok: false, problem: `the members could not be looked at: ${messageOf(error)}; nothing was done` };
+  }
+}
+
+type Refused = Extract<HostWorkReading, { ok: false }>;
+
+function refusedMember(context: AgentContext, order: Order, host: HostWork): Promise<Refused | null> {
+  const { clock, steps } = context.ports;
+  const { release, upgrade } = order;
+  return withLimit({ clock, ms: PROBE_DEADLINE_MS }, async (signal) => {
+    for (const [index, step] of host.steps.entries()) {
+      const place = { release, upgrade, journal: 'probe', index, before: null, signal };
+      const { ok, evidence } = await steps.probe(step, place);
+      if (!ok) return { ok, problem: `${evidence}; nothing was done` };
+    }
+    return null;
+  });
 }
 
 async function probe(context: AgentContext, order: Order): Promise<void> {
@@ -160,7 +188,7 @@ function sayAside(context: AgentContext, order: Order | null, why: string): void
 
 const whyOf = (verdict: Verdict | null): string => (verdict?.verdict === 'refuse' ? verdict.why : 'refused');
 
-const digestOf = (host: Release['host']): string =>
+const digestOf = (host: HostWork): string =>
   `sha256:${createHash('sha256').update(JSON.stringify(host)).digest('hex')}`;
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

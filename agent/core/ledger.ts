@@ -3,23 +3,12 @@ import { assert } from '../../model/assert.ts';
 import type { Order } from '../../model/bus.ts';
 import type { Clock } from '../../model/ports.ts';
 import type { Disk } from '../ports.ts';
+import { acceptedWork, foldRecord } from './fold.ts';
 import { emptyTail, encodeRecord, MAX_JOURNAL_BYTES, type JournalTail } from './journal.ts';
 import { readDisk } from './reading.ts';
 import type { Accepted, Answered, JournalBody } from './records.ts';
-import {
-  acceptedWork,
-  currentWork,
-  emptyState,
-  foldRecord,
-  installedRelease,
-  phaseOf,
-  workPhase,
-  type AgentState,
-  type Work,
-} from './state.ts';
-
-/** Upgrades whose undo data is kept: enough for the longest path of hops that is rolled back as one. */
-const KEPT_WORKS = 3;
+import { currentWork, emptyState, installedRelease, phaseOf, workPhase, type AgentState, type Work } from './state.ts';
+import { undoableWorks } from './undoable.ts';
 
 /**
  * The state and the journals that it comes from, never one without the other.
@@ -117,11 +106,11 @@ export class Ledger {
     this.#onChange();
   }
 
-  /** Forgets what no undo needs: works that are not in effect, except the current one, and the oldest in effect. */
+  /** Forgets what no undo needs, but for the current work. */
   #prune(): void {
     const current = currentWork(this.#state);
-    const inEffect = this.#state.works.filter((work) => work.inEffect).slice(-KEPT_WORKS);
-    const kept = this.#state.works.filter((work) => work === current || inEffect.includes(work));
+    const undoable = undoableWorks(this.#state);
+    const kept = this.#state.works.filter((work) => work === current || undoable.includes(work));
     for (const { journal } of this.#state.works.filter((work) => !kept.includes(work))) {
       this.#disk.removeJournal(journal);
       this.#tails.delete(journal);

@@ -1,7 +1,8 @@
 import type { Disk } from '../ports.ts';
+import { acceptedWork, foldRecord } from './fold.ts';
 import { readJournal, type JournalTail } from './journal.ts';
 import type { Answered } from './records.ts';
-import { acceptedWork, emptyState, foldRecord, type AgentState, type Work } from './state.ts';
+import { emptyState, type AgentState, type Work } from './state.ts';
 
 /** The whole memory of an agent as it lies on the disk, and what a writer has to know to go on; nothing is changed. */
 export type Reading = {

@@ -1,12 +1,12 @@
 import type { InstalledRelease, Order, ReportError } from '../../model/bus.ts';
-import type { HostRelease } from '../../model/release.ts';
+import type { HostWork } from '../host-work.ts';
 import type { Json } from '../ports.ts';
 
 /** One line of a journal: what happened, in the order in which it happened. */
 export type JournalRecord = { readonly seq: number; readonly at: number; readonly body: JournalBody };
 
 /**
- * accepted: the order, and all that the install needs from here on · adopted: a newer order for the same work, or one to
+ * accepted: the order, and all that the work needs from here on · adopted: a newer order for the same work, or one to
  * undo it · begun: its turn has come · stepStarted / stepFinished: around each effect · reverting: the way back begins ·
  * undoFailed / undoFinished: around each undo · rebooting: a boot is asked for on the way back · settled: what ran
  * before runs again · finished: nothing is left to do
@@ -41,7 +41,7 @@ export type Accepted = {
   readonly type: 'accepted';
   readonly order: Order;
   /** The whole list of steps, probes and deadlines: from here on nothing of the bus is needed, nor release.json. */
-  readonly host: HostRelease;
+  readonly host: HostWork;
   /** Digest of `host`, for people who compare journals of two hosts. */
   readonly digest: string;
   /** The host said to be on this release already: it is verified first, and steps run only if that fails. */

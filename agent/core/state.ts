@@ -1,10 +1,15 @@
 import { isAtWork, type AgentPhase } from '../../model/agent-phase.ts';
-import { InvariantError, unreachable } from '../../model/assert.ts';
-import { compareOrders, type InstalledRelease, type Order, type ReportError } from '../../model/bus.ts';
+import {
+  compareOrders,
+  type InstalledRelease,
+  type Order,
+  type ReportError,
+  type ServiceOrder,
+} from '../../model/bus.ts';
 import type { UpgradeId } from '../../model/ids.ts';
-import type { HostRelease, Step } from '../../model/release.ts';
+import type { HostStep, HostWork } from '../host-work.ts';
 import type { Json } from '../ports.ts';
-import type { Accepted, Answered, JournalBody } from './records.ts';
+import type { Answered } from './records.ts';
 
 /** What the journals add up to, and nothing else: the agent's whole memory. */
 export type AgentState = {
@@ -15,13 +20,15 @@ export type AgentState = {
   readonly corrupt: string | null;
 };
 
-/** One install, and the way back from it; one journal. */
+/** One install, or one upgrade of a service's members, and the way back from it; one journal. */
 export type Work = {
   readonly journal: string;
   /** The newest order for this work. */
   readonly order: Order;
   readonly upgrades: readonly UpgradeId[];
-  readonly host: HostRelease;
+  /** Whose members it upgraded, as it was ordered; null: it installed the release. */
+  readonly service: ServiceOrder | null;
+  readonly host: HostWork;
   readonly already: boolean;
   readonly before: InstalledRelease | null;
   readonly budgetMs: number;
@@ -33,7 +40,7 @@ export type Work = {
   /** By index; a step without an entry was not touched. */
   readonly steps: ReadonlyMap<number, StepState>;
   readonly reverting: { readonly error: ReportError | null } | null;
-  /** The release counts as installed: done, and not undone since. */
+  /** Done, and not undone since: an install's release counts as installed. */
   readonly inEffect: boolean;
   readonly finished: Finished | null;
 };
@@ -83,25 +90,50 @@ export function latestAnswer(state: AgentState): Answered | null {
   return work === null || compareOrders(answered.order, work.order) > 0 ? answered : null;
 }
 
-/** The work whose release the host is on. */
-export const workInEffect = (state: AgentState): Work | null => state.works.findLast((work) => work.inEffect) ?? null;
+/** The work whose release the host is on: upgrades of services leave that as it is. */
+export const installInEffect = (state: AgentState): Work | null =>
+  state.works.findLast(({ inEffect, service }) => inEffect && service === null) ?? null;
 
 export function installedRelease(state: AgentState): InstalledRelease | null {
-  const work = workInEffect(state);
+  const work = installInEffect(state);
   if (work === null) return state.works[0]?.before ?? null;
   const { name, version, digest } = work.order.release;
   return { name, version, digest };
 }
 
+/** Orders in journals of versions before services have none. */
+export const serviceOf = (order: Order): ServiceOrder | null => order.service ?? null;
+
+/** Whether a revert order is about this work: all that its upgrade did, or only what it did to the members named. */
+export function isToRevert(work: Work, order: Order): boolean {
+  const service = serviceOf(order);
+  if (!work.upgrades.includes(order.upgrade)) return false;
+  return service === null || (work.service?.name === service.name && sharesMember(work.service, service));
+}
+
+/** The work of another upgrade that lies over this one: it has to be undone first. */
+export function followerOf(state: AgentState, work: Work, upgrade: UpgradeId): Work | null {
+  const isOver = (one: Work): boolean =>
+    work.service === null || one.service === null
+      ? work.service === one.service
+      : sharesMember(work.service, one.service);
+  const later = state.works.filter(({ inEffect, journal }) => inEffect && journal > work.journal);
+  return later.findLast((one) => !one.upgrades.includes(upgrade) && isOver(one)) ?? null;
+}
+
+const sharesMember = (a: ServiceOrder, b: ServiceOrder): boolean =>
+  a.containers.some((container) => b.containers.includes(container));
+
 /**
- * An upgrade may have worked on the host more than once: it was ordered again, and found something to repair. A revert
- * undoes all of it, newest first; this is what comes next.
+ * An upgrade may have worked on the host more than once: it upgraded services as well, or was ordered again and found
+ * something to repair. A revert undoes all of it, newest first; this is what comes next.
  */
 export function nextToRevert(state: AgentState): Work | null {
   const work = currentWork(state);
   if (work?.finished?.phase !== 'reverted' || work.order.action !== 'revert') return null;
-  const top = workInEffect(state);
-  return top?.upgrades.includes(work.order.upgrade) === true ? top : null;
+  const { order } = work;
+  const undoable = state.works.filter((one) => one.inEffect && isToRevert(one, order));
+  return undoable.findLast((one) => followerOf(state, one, order.upgrade) === null) ?? null;
 }
 
 export function phaseOf(state: AgentState): AgentPhase {
@@ -123,7 +155,7 @@ export function workPhase(work: Work): AgentPhase {
 }
 
 /** The first step that is not there yet. */
-export function nextStep(work: Work): { index: number; step: Step; state: StepState | null } | null {
+export function nextStep(work: Work): { index: number; step: HostStep; state: StepState | null } | null {
   for (const [index, step] of work.host.steps.entries()) {
     const state = work.steps.get(index) ?? null;
     if (state === null || state.state === 'started') return { index, step, state };
@@ -135,127 +167,5 @@ export const isUndoable = (state: StepState): boolean => state.state === 'starte
 
 export const deadlineOf = (work: Work): number | null => (work.begunAt === null ? null : work.begunAt + work.budgetMs);
 
-export function acceptedWork(journal: string, at: number, body: Accepted): Work {
-  return {
-    journal,
-    order: body.order,
-    upgrades: [body.order.upgrade],
-    host: body.host,
-    already: body.already,
-    before: body.before,
-    budgetMs: body.budgetMs,
-    acceptedAt: at,
-    begunAt: body.begun ? at : null,
-    startedAt: at,
-    changedAt: at,
-    steps: new Map(),
-    reverting: null,
-    inEffect: false,
-    finished: null,
-  };
-}
-
-/** One more record. Pure; the same records give the same work. */
-export function foldRecord(work: Work, at: number, body: JournalBody): Work {
-  const next = { ...work, changedAt: at };
-  switch (body.type) {
-    case 'accepted':
-      throw new InvariantError(`journal ${work.journal} accepts a second order`);
-    case 'adopted':
-      return adopt(next, body.order);
-    case 'begun':
-      return { ...next, begunAt: at, startedAt: at };
-    case 'notAlready':
-      return { ...next, already: false };
-    case 'reverting':
-      return { ...next, reverting: { error: body.error } };
-    case 'finished':
-      return { ...next, finished: finishedOf(at, body), inEffect: isInEffect(work, body.phase) };
-    case 'stepStarted': {
-      const { index, attempt, bootId, before } = body;
-      const fresh = { undoFailures: 0, undoError: null, rebooting: null };
-      return { ...next, steps: withStep(work, index, { state: 'started', attempt, bootId, before, ...fresh }) };
-    }
-    case 'stepFinished':
-    case 'undoStarted':
-    case 'undoFailed':
-    case 'undoFinished':
-    case 'rebooting':
-    case 'settled':
-      return { ...next, steps: withStep(work, body.index, foldStep(work.steps.get(body.index) ?? untouched, body)) };
-    default:
-      return unreachable(body);
-  }
-}
-
-type StepBody = Extract<
-  JournalBody,
-  { type: 'stepFinished' | 'undoStarted' | 'undoFailed' | 'undoFinished' | 'rebooting' | 'settled' }
->;
-
-const untouched: StepState = {
-  state: 'passed',
-  attempt: 0,
-  before: null,
-  undoFailures: 0,
-  undoError: null,
-  bootId: '',
-  rebooting: null,
-};
-
-function foldStep(step: StepState, body: StepBody): StepState {
-  switch (body.type) {
-    case 'stepFinished':
-      return step.state === 'passed' ? step : { ...step, state: 'finished' };
-    case 'undoStarted':
-      return step;
-    case 'undoFailed':
-      return { ...step, undoFailures: step.undoFailures + 1, undoError: body.message };
-    case 'undoFinished':
-      return { ...step, state: 'undone' };
-    case 'rebooting':
-      return { ...step, rebooting: { bootId: body.bootId, attempt: body.attempt } };
-    case 'settled':
-      return { ...step, state: 'settled' };
-    default:
-      return unreachable(body);
-  }
-}
-
-/**
- * A newer install order changes only whom the reports are for, and takes up again what got stuck; a revert or stand-down
- * begins the way back, once more if it stuck.
- */
-function adopt(work: Work, order: Order): Work {
-  const adopted = { ...work, order, upgrades: [...new Set([...work.upgrades, order.upgrade])] };
-  if (order.action === 'install') return work.finished?.phase === 'stuck' ? forwardAgain(adopted) : adopted;
-  const steps = new Map([...work.steps].map(([index, step]) => [index, { ...step, undoFailures: 0 }]));
-  const error = work.reverting?.error ?? null;
-  return { ...adopted, steps, startedAt: work.changedAt, reverting: { error }, finished: null };
-}
-
-/** What was undone is begun from nothing; of the rest, `check` says what is there, and the undo stays the first one's. */
-function forwardAgain(work: Work): Work {
-  const left = [...work.steps].filter(([, step]) => step.state === 'started' || step.state === 'finished');
-  const steps = left.map(
-    ([index, step]) => [index, { ...step, state: 'started', attempt: 0, undoFailures: 0, undoError: null }] as const,
-  );
-  const at = work.changedAt;
-  const begunAt = work.order.start === 'now' ? at : null;
-  return { ...work, steps: new Map(steps), begunAt, startedAt: at, already: false, reverting: null, finished: null };
-}
-
-function finishedOf(at: number, body: Extract<JournalBody, { type: 'finished' }>): Finished {
-  return { phase: body.phase, at, error: body.error, measured: body.measured };
-}
-
-function isInEffect(work: Work, phase: Finished['phase']): boolean {
-  return phase === 'done' || (phase === 'stuck' && work.inEffect);
-}
-
 const isRebootingBack = (work: Work): boolean =>
   [...work.steps.values()].some((step) => step.rebooting !== null && step.state === 'undone');
-
-function withStep(work: Work, index: number, step: StepState): ReadonlyMap<number, StepState> {
-  return new Map(work.steps).set(index, step);
-}

@@ -1,5 +1,6 @@
 import type { ReportError } from '../../model/bus.ts';
-import type { Step } from '../../model/release.ts';
+import type { RebootStep } from '../../model/release.ts';
+import type { HostStep } from '../host-work.ts';
 import type { AgentContext } from './context.ts';
 import { publishAfterReport, reboot, stepRun, type StepRun } from './install.ts';
 import { appendOrNote } from './record-anyway.ts';
@@ -69,7 +70,7 @@ async function recordEnd(context: AgentContext, body: JournalBody): Promise<void
   }
 }
 
-type SettleReboot = StepRun & { readonly step: Extract<Step, { type: 'reboot' }>; readonly state: StepState | null };
+type SettleReboot = StepRun & { readonly step: RebootStep; readonly state: StepState | null };
 
 /** Only a host that did reboot on the way forward needs to reboot again; the boot id tells both. */
 async function settleReboot(context: AgentContext, { index, step, state, signal }: SettleReboot): Promise<void> {
@@ -102,7 +103,7 @@ async function measureBack(context: AgentContext, work: Work, signal: AbortSigna
 
 async function orFail(
   context: AgentContext,
-  { index, step }: { index: number; step: Step },
+  { index, step }: { index: number; step: HostStep },
   run: () => Promise<void>,
 ): Promise<void> {
   try {

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { InvariantError } from '../../model/assert.ts';
 import type { ContainerEngine } from '../../model/engine.ts';
-import type { Step } from '../../model/release.ts';
+import type { HostStep } from '../host-work.ts';
 import type { Places } from '../places.ts';
 import type { HostSteps, StepPlace } from '../ports.ts';
 import { containerKind } from './container.ts';
 import { filesKind } from './files.ts';
 import type { StepKind, StepSite } from './kind.ts';
+import { memberKind } from './member.ts';
 import { packagesKind } from './packages.ts';
 import { runKind } from './run.ts';
 import { unitKind } from './unit.ts';
@@ -14,13 +15,14 @@ import { unitKind } from './unit.ts';
 /** The steps of a release on a real host. */
 export function createHostSteps(places: Places, engine: ContainerEngine): HostSteps {
   const container = containerKind(engine);
+  const member = memberKind(engine);
   const siteOf = (place: StepPlace): StepSite => ({
     ...place,
     places,
     releaseFolder: places.release(place.release.digest),
     undoFolder: places.undoOf(place.journal, place.index),
   });
-  const on = <Result>(step: Step, call: Call<Result>): Promise<Result> => {
+  const on = <Result>(step: HostStep, call: Call<Result>): Promise<Result> => {
     switch (step.type) {
       case 'files':
         return call(filesKind, step);
@@ -32,6 +34,8 @@ export function createHostSteps(places: Places, engine: ContainerEngine): HostSt
         return call(runKind, step);
       case 'container':
         return call(container, step);
+      case 'member':
+        return call(member, step);
       case 'reboot':
         throw new InvariantError('a reboot is the core’s own step');
     }
@@ -50,7 +54,7 @@ export function createHostSteps(places: Places, engine: ContainerEngine): HostSt
   };
 }
 
-type Call<Result> = <Kind extends Step>(kind: StepKind<Kind>, step: Kind) => Promise<Result>;
+type Call<Result> = <Kind extends HostStep>(kind: StepKind<Kind>, step: Kind) => Promise<Result>;
 
 /** A file of the release on the host's disk. */
 export const releaseFile = (site: StepSite, path: string): string => join(site.releaseFolder, path);

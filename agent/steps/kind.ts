@@ -1,4 +1,4 @@
-import type { Step } from '../../model/release.ts';
+import type { HostStep } from '../host-work.ts';
 import type { Places } from '../places.ts';
 import type { Json, Probed, StepPlace, Verified } from '../ports.ts';
 
@@ -12,7 +12,7 @@ export type StepSite = StepPlace & {
 };
 
 /** One type of step. Its contract is HostSteps' (agent/ports.ts). */
-export interface StepKind<Kind extends Step> {
+export interface StepKind<Kind extends HostStep> {
   check(step: Kind, site: StepSite): Promise<boolean>;
   capture(step: Kind, site: StepSite): Promise<Json>;
   apply(step: Kind, site: StepSite): Promise<void>;

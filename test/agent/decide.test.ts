@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { decideNext, judgeOrder, type Next, type Verdict, type View } from '../../agent/core/decide.ts';
+import { decideNext, type Next, type View } from '../../agent/core/decide.ts';
+import { judgeOrder, type Verdict } from '../../agent/core/judge.ts';
 import { emptyState, installedRelease, phaseOf, type AgentState } from '../../agent/core/state.ts';
 import type { Order } from '../../model/bus.ts';
 import { parseHostId, parseUpgradeId } from '../../model/ids.ts';

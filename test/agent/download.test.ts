@@ -78,7 +78,16 @@ function makeImage(name: string, files: Readonly<Record<string, string>> = { 'fi
   const health = { probes: [], minHealthyTimeMs: 0, deadlineMs: 1_000 };
   const steps = [filesStep('f', { 'files/a': '/etc/a' })];
   const host = { deadlineMs: 1_000, diskFreeBytes: 0, steps, health };
-  const json = encodeRelease({ schema: 1, name, version: '1.0.0', upgradesFrom: [], fleets: [], host, contents });
+  const json = encodeRelease({
+    schema: 1,
+    name,
+    version: '1.0.0',
+    upgradesFrom: [],
+    fleets: [],
+    services: [],
+    host,
+    contents,
+  });
   for (const [path, text] of [...Object.entries(files), ['release.json', json] as const])
     write(join(release, path), text);
   const refit = join(folder, name, 'refit');

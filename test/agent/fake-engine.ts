@@ -1,4 +1,12 @@
-import { EngineError, type ContainerEngine, type ContainerSpec, type ContainerState } from '../../model/engine.ts';
+import {
+  EngineError,
+  type ContainerEngine,
+  type ContainerSpec,
+  type ContainerState,
+  type ContainerWish,
+} from '../../model/engine.ts';
+import { isStandIn, keptName, type PutBackOutcome, type ReplacementOutcome } from '../../model/replacement.ts';
+import { isAsWished, putBack, replace } from './fake-replacement.ts';
 
 const away = (): Promise<never> => Promise.reject(new EngineError('refused', 'no engine in this test'));
 
@@ -12,9 +20,18 @@ export const noEngine: ContainerEngine = {
   renameContainer: away,
   removeContainer: away,
   setRestartPolicy: away,
+  replaceContainer: away,
+  putBackContainer: away,
+  compareContainer: away,
+  discardKept: away,
 };
 
-type Container = ContainerSpec & { readonly id: string; name: string; status: string; restartPolicy: string };
+export type FakeContainer = ContainerSpec & {
+  readonly id: string;
+  name: string;
+  status: 'created' | 'running' | 'exited';
+  restartPolicy: ContainerSpec['restart'];
+};
 
 /** Containers of one engine in memory, with names that are taken, and calls that are cut off after their effect. */
 export class FakeEngine implements ContainerEngine {
@@ -22,7 +39,7 @@ export class FakeEngine implements ContainerEngine {
   diesAtOnce = false;
   /** Calls that find the engine away. */
   awayFor = 0;
-  #containers: Container[] = [];
+  #containers: FakeContainer[] = [];
   #number = 0;
   #failIn = 0;
 
@@ -35,6 +52,10 @@ export class FakeEngine implements ContainerEngine {
     return this.#containers.map(({ name, status, restartPolicy }) => `${name} ${status} ${restartPolicy}`).sort();
   }
 
+  find(container: string): FakeContainer | null {
+    return this.#containers.find(({ id, name }) => id === container || name === container) ?? null;
+  }
+
   imagePresent(reference: string): Promise<boolean> {
     return Promise.resolve(this.images.has('any') || this.images.has(reference));
   }
@@ -44,8 +65,8 @@ export class FakeEngine implements ContainerEngine {
       this.awayFor -= 1;
       return Promise.reject(new EngineError('unreachable', 'the engine is away'));
     }
-    const found = this.#find(container);
-    if (found === undefined) return Promise.resolve(null);
+    const found = this.find(container);
+    if (found === null) return Promise.resolve(null);
     const { id, name, image, labels, status, restartPolicy } = found;
     const running = status === 'running';
     const state = { id, name, image, imageId: image, labels, status, running, restartPolicy };
@@ -53,11 +74,13 @@ export class FakeEngine implements ContainerEngine {
   }
 
   createContainer(spec: ContainerSpec): Promise<{ id: string; adopted: boolean }> {
-    const taken = this.#find(spec.name);
-    if (taken !== undefined) return Promise.resolve({ id: taken.id, adopted: true });
+    const taken = this.find(spec.name);
+    if (taken !== null) return Promise.resolve({ id: taken.id, adopted: true });
     this.#number += 1;
-    const id = `id-${this.#number}`;
-    this.#containers.push({ ...spec, id, status: 'created', restartPolicy: spec.restart });
+    const id = this.#number.toString(16).padStart(8, '0').padEnd(64, '0');
+    // A stand-in is created without its restart policy.
+    const restartPolicy = isStandIn(spec.name) ? 'no' : spec.restart;
+    this.#containers.push({ ...spec, id, status: 'created', restartPolicy });
     return this.#answer({ id, adopted: false });
   }
 
@@ -73,7 +96,7 @@ export class FakeEngine implements ContainerEngine {
   }
 
   renameContainer(container: string, name: string): Promise<void> {
-    if (this.#find(name) !== undefined) return Promise.reject(new EngineError('conflict', `the name ${name} is taken`));
+    if (this.find(name) !== null) return Promise.reject(new EngineError('conflict', `the name ${name} is taken`));
     this.#must(container).name = name;
     return this.#answer(undefined);
   }
@@ -83,18 +106,36 @@ export class FakeEngine implements ContainerEngine {
     return this.#answer(undefined);
   }
 
-  setRestartPolicy(container: string, policy: string): Promise<void> {
+  setRestartPolicy(container: string, policy: ContainerSpec['restart']): Promise<void> {
     this.#must(container).restartPolicy = policy;
     return this.#answer(undefined);
   }
 
-  #find(container: string): Container | undefined {
-    return this.#containers.find(({ id, name }) => id === container || name === container);
+  replaceContainer(replacement: Parameters<ContainerEngine['replaceContainer']>[0]): Promise<ReplacementOutcome> {
+    return replace(this, replacement);
   }
 
-  #must(container: string): Container {
-    const found = this.#find(container);
-    if (found === undefined) throw new EngineError('notFound', `no container ${container}`);
+  putBackContainer({ container }: { readonly container: string }): Promise<PutBackOutcome> {
+    return putBack(this, container);
+  }
+
+  compareContainer(wish: ContainerWish): Promise<'same' | 'different' | 'absent'> {
+    const found = this.find(wish.container);
+    if (found === null) return Promise.resolve('absent');
+    return Promise.resolve(isAsWished(found, wish) ? 'same' : 'different');
+  }
+
+  async discardKept(container: string, only: string | null): Promise<number> {
+    const kept = this.#containers.filter(
+      ({ id, name }) => name === keptName(container, id) && (only === null || id === only),
+    );
+    for (const { id } of kept) await this.removeContainer(id);
+    return kept.length;
+  }
+
+  #must(container: string): FakeContainer {
+    const found = this.find(container);
+    if (found === null) throw new EngineError('notFound', `no container ${container}`);
     return found;
   }
 

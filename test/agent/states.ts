@@ -1,4 +1,5 @@
-import { acceptedWork, emptyState, foldRecord, type AgentState, type Work } from '../../agent/core/state.ts';
+import { acceptedWork, foldRecord } from '../../agent/core/fold.ts';
+import { emptyState, type AgentState, type Work } from '../../agent/core/state.ts';
 import type { JournalBody } from '../../agent/core/records.ts';
 import type { Order } from '../../model/bus.ts';
 import { parseDigest, parseStepId, parseUpgradeId } from '../../model/ids.ts';

@@ -199,6 +199,7 @@ describe('container', () => {
     volumes: [],
     network: 'bridge',
     restart: 'always',
+    base: 'stated',
     timeoutMs: 5_000,
   };
   let engine: FakeEngine;
@@ -221,7 +222,7 @@ describe('container', () => {
     await goThereAndBack(createHostSteps(places, engine), step, () => {
       expect(engine.names()).toEqual([
         'dns running always',
-        expect.stringMatching(/^dns\.refit-old-[0-9a-f]{8} exited no$/),
+        expect.stringMatching(/^dns\.refit-kept-[0-9a-f]{8} exited no$/),
       ]);
     });
 
@@ -244,7 +245,7 @@ describe('container', () => {
 
       expect(engine.names(), `killed at call ${call}`).toEqual([
         'dns running always',
-        expect.stringMatching(/^dns\.refit-old-[0-9a-f]{8} exited no$/),
+        expect.stringMatching(/^dns\.refit-kept-[0-9a-f]{8} exited no$/),
       ]);
       engine.failCall(call);
       await steps.undo(step, place(before)).catch(() => undefined);

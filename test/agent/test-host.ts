@@ -39,6 +39,7 @@ export class TestHost {
     steps: readonly Step[];
     files?: Readonly<Record<string, string>>;
     host?: Partial<Release['host']>;
+    services?: Release['services'];
   }): ReleaseRef {
     const files = release.files ?? {};
     const contents = Object.entries(files).map(([path, text]) => ({
@@ -55,6 +56,7 @@ export class TestHost {
       upgradesFrom: [],
       fleets: [],
       host,
+      services: release.services ?? [],
       contents,
     });
     const digest = parseDigest(`sha256:${sha256(`image of ${json}`)}`);

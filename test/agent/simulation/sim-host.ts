@@ -5,7 +5,8 @@ import { installedRelease, phaseOf, type AgentState } from '../../../agent/core/
 import type { AgentPorts, Disk, DiskFile, HostSteps, StepPlace } from '../../../agent/ports.ts';
 import { compareOrders, type Order } from '../../../model/bus.ts';
 import type { FleetId, HostId } from '../../../model/ids.ts';
-import type { Release, Step } from '../../../model/release.ts';
+import type { HostStep } from '../../../agent/host-work.ts';
+import type { Release } from '../../../model/release.ts';
 import type { Store } from './store.ts';
 import type { World } from './world.ts';
 
@@ -272,7 +273,7 @@ export class SimHost {
     };
   }
 
-  #putBack(step: Step, place: StepPlace): void {
+  #putBack(step: HostStep, place: StepPlace): void {
     const { was } = place.before as { was: string | null };
     if (was === null) this.things.delete(step.id);
     else this.things.set(step.id, was);
