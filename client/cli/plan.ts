@@ -8,6 +8,7 @@ import { openRelease } from './open-release.ts';
 import { outputOf, withExamples, type CommonOptions } from './output.ts';
 import { addInstallOptions, addPolicyOptions, policyFromOptions, type PolicyOptions } from './policy-options.ts';
 import { formatBytes } from './quantity.ts';
+import { serviceText } from './release-lines.ts';
 
 /** Hosts of one wave that the plan names; the others are counted. */
 const MAX_NAMED_HOSTS = 20;
@@ -49,14 +50,15 @@ export function planText({ fleet, release, hops, findings }: PlannedUpgrade): st
   ].join('\n');
 }
 
-function hopLines({ steps, downloadBytes, images, waves, alreadyThere }: Hop): readonly string[] {
+function hopLines({ steps, downloadBytes, images, waves, alreadyThere, services }: Hop): readonly string[] {
   const there = alreadyThere.map((host) => host.name);
   return [
     `  every host downloads ${formatBytes(downloadBytes)}${images.length === 0 ? '' : ` and ${images.join(', ')}`}`,
     `  every host applies ${steps.map(({ id, type }) => `${id} (${type})`).join(', ') || 'no step'}`,
     ...waves.map(waveLine),
     ...(there.length === 0 ? [] : [`  there already, not touched: ${named(there)}`]),
-    ...(waves.length === 0 ? ['  nothing has to be done'] : []),
+    ...services.map((service) => `  then service ${serviceText(service)}`),
+    ...(waves.length + services.length === 0 ? ['  nothing has to be done'] : []),
   ];
 }
 

@@ -3,7 +3,10 @@ import type { BuiltRelease } from '../../drivers/release/build.ts';
 import { formatSize } from '../../drivers/release/quantities.ts';
 import { unreachable } from '../../model/assert.ts';
 import type { ReadRelease } from '../../model/registry.ts';
-import { hostImages, releaseLabel, type Probe, type Step } from '../../model/release.ts';
+import { planServices, type PlannedService } from '../../model/plan.ts';
+import { formatAmount } from '../../model/policy.ts';
+import { releaseImages, releaseLabel, type Probe, type Step } from '../../model/release.ts';
+import type { ServiceStrategy } from '../../model/service.ts';
 
 /** What `refit release build` tells people. */
 export function buildLines(built: BuiltRelease, published: Published | null): readonly string[] {
@@ -23,7 +26,8 @@ export function buildLines(built: BuiltRelease, published: Published | null): re
 /** What `refit release show` tells people. */
 export function releaseLines({ ref, release, sizeBytes, layers }: ReadRelease): readonly string[] {
   const { host, upgradesFrom, fleets } = release;
-  const images = hostImages(release);
+  const images = releaseImages(release);
+  const services = planServices(release);
   return [
     releaseLabel(ref),
     `  digest        ${ref.digest}`,
@@ -37,10 +41,33 @@ export function releaseLines({ ref, release, sizeBytes, layers }: ReadRelease): 
     ...host.steps.map((step, index) => `    ${index + 1}. ${step.id}: ${stepText(step)}`),
     `  health        ${healthText(host.health)}`,
     ...host.health.probes.map((probe) => `    ${probeText(probe)}`),
+    `  services      ${services.length === 0 ? 'none' : ''}`.trimEnd(),
+    ...services.map((service, index) => `    ${index + 1}. ${serviceText(service)}`),
     `  images        ${images.length === 0 ? 'none' : ''}`.trimEnd(),
     ...images.map((image) => `    ${image}`),
   ];
 }
+
+/** In the order in which services go. */
+export function serviceText({ name, image, mode, strategy, infrastructure }: PlannedService): string {
+  const how = [strategyText(strategy), ...(mode === 'inPlace' ? [] : [modeTexts[mode]])].join(', ');
+  return `${name}${infrastructure ? ' (infrastructure)' : ''}: ${how}, to ${image}`;
+}
+
+function strategyText(strategy: ServiceStrategy): string {
+  switch (strategy.strategy) {
+    case 'inPlace':
+      return 'one member after another';
+    case 'phases':
+      return `phases of ${formatAmount(strategy.size)}`;
+    case 'allAtOnce':
+      return 'all members at once';
+    default:
+      return unreachable(strategy);
+  }
+}
+
+const modeTexts = { create: 'as new containers', agent: "by the hosts' agents" } as const;
 
 function stepText(step: Step): string {
   switch (step.type) {
@@ -55,7 +82,7 @@ function stepText(step: Step): string {
     case 'reboot':
       return 'reboot';
     case 'container':
-      return `container ${step.name} from ${step.image}`;
+      return `container ${step.name} from ${step.image}${step.base === 'kept' ? ', laid over what is set on it' : ''}`;
     default:
       return unreachable(step);
   }

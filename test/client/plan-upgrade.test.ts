@@ -7,6 +7,7 @@ import { parseDigest, parseStepId } from '../../model/ids.ts';
 import { defaultPolicy, type InstallStrategy } from '../../model/policy.ts';
 import type { ReadRelease } from '../../model/registry.ts';
 import type { Release } from '../../model/release.ts';
+import { service } from '../fakes/release.ts';
 import { makeAlive, makeFleet, makeHostOnBus, makeReport, RELEASE } from './bus-values.ts';
 
 const release: Release = {
@@ -43,12 +44,16 @@ const OTHER = parseDigest(`sha256:${'b'.repeat(64)}`);
 
 function planOf(
   hosts: readonly HostOnBus[],
-  options: { readonly install?: InstallStrategy; readonly engine?: EngineInfo | string } = {},
+  options: {
+    readonly install?: InstallStrategy;
+    readonly engine?: EngineInfo | string;
+    readonly services?: Release['services'];
+  } = {},
 ): PlannedUpgrade {
   const policy = { ...defaultPolicy, install: options.install ?? defaultPolicy.install };
   const fleet = makeFleet(...hosts.map(({ host }) => host.name));
   return planFromReadings(
-    { fleet, read, policy },
+    { fleet, policy, read: { ...read, release: { ...release, services: options.services ?? [] } } },
     hosts.map((host) => ({ host, engine: options.engine ?? engine })),
   );
 }
@@ -139,5 +144,16 @@ describe('the plan of an upgrade, from outside', () => {
 
   it('says so when nothing has to be done', () => {
     expect(planText(planOf([hostOn('host-1', '2.0.0')]))).toContain('nothing has to be done');
+  });
+
+  it('names the services that follow, infrastructure first, also where every host is there already', () => {
+    const services = [service('web'), { ...service('dns'), infrastructure: true }];
+    const text = planText(planOf([hostOn('host-1', '2.0.0')], { services }));
+
+    expect(text.split('\n').slice(-3)).toEqual([
+      '  there already, not touched: host-1',
+      `  then service dns (infrastructure): one member after another, to ${service('dns').image}`,
+      `  then service web: one member after another, to ${service('web').image}`,
+    ]);
   });
 });

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { releaseLines } from '../../client/cli/release-lines.ts';
 import { parseDigest, parseStepId } from '../../model/ids.ts';
 import type { ReadRelease } from '../../model/registry.ts';
+import { service } from '../fakes/release.ts';
 
 const DIGEST = parseDigest(`sha256:${'a'.repeat(64)}`);
 const IMAGE = `registry.lab:5000/dns@${DIGEST}`;
@@ -28,8 +29,30 @@ test('a release is shown with its steps one a line, its probes and the images it
     '    tcp 127.0.0.1:53 is open',
     '    exec sample self-test',
     '    unit sample.service is active',
+    '  services      none',
     '  images',
     `    ${IMAGE}`,
+  ]);
+});
+
+test('services are shown in the order in which they go, with how, and their images', () => {
+  const services = [
+    { ...service('web'), strategy: { strategy: 'phases', size: { percent: 25 } } },
+    { ...service('ui'), mode: 'agent' },
+    { ...service('catalog'), mode: 'create', strategy: { strategy: 'allAtOnce' } },
+    { ...service('dns'), infrastructure: true },
+  ] as const;
+  const lines = releaseLines({ ...read, release: { ...read.release, services } });
+
+  expect(lines.slice(lines.indexOf('  services'))).toEqual([
+    '  services',
+    `    1. dns (infrastructure): one member after another, to ${service('dns').image}`,
+    `    2. web: phases of 25%, to ${service('web').image}`,
+    `    3. ui: one member after another, by the hosts' agents, to ${service('ui').image}`,
+    `    4. catalog: all members at once, as new containers, to ${service('catalog').image}`,
+    '  images',
+    `    ${IMAGE}`,
+    ...['web', 'ui', 'catalog', 'dns'].map((name) => `    ${service(name).image}`),
   ]);
 });
 
