@@ -19,7 +19,7 @@ export function carriedOver(inspect: ContainerInspect, image: ImageConfig): Draf
 
 const restartOf = ({ HostConfig: { RestartPolicy: found } }: ContainerInspect): Draft['restart'] => ({
   policy: found.Name,
-  retries: found.MaximumRetryCount,
+  retries: found.Name === 'on-failure' ? found.MaximumRetryCount : 0,
 });
 
 /** Shown as `/other:/own-name/alias`, taken as `other:alias`. */
