@@ -50,7 +50,8 @@ const NO_RESTART: RestartSetting = { policy: 'no', retries: 0 };
  * 2. Names change before the stop: only stop and start lie within the time without service.
  * 3. The old one loses its restart policy after its stop: an engine that restarts in between brings it back, which is
  *    better than nothing running; from then on only the new one may start.
- * 4. The old one goes only when the new one is healthy.
+ * 4. The old one goes only when the new one is healthy, and runs at the last look. One that has ended is looked at before
+ *    it gets its restart policy: an engine that restarts must not wake it.
  */
 export function nextMove({ old, fresh, restart }: SeenReplacement, { until, keepOld, isHealthy }: Forward): Move {
   if (fresh === null) return { move: 'create' };
@@ -61,6 +62,7 @@ export function nextMove({ old, fresh, restart }: SeenReplacement, { until, keep
   if (old !== null && !isSame(old.restart, NO_RESTART)) return { move: 'setRestart', id: old.id, restart: NO_RESTART };
   if (until === 'stopped') return { move: 'end' };
   if (fresh.was.running && !fresh.wasTried) return { move: 'start', id: fresh.id };
+  if (fresh.was.running && !fresh.running) return { move: 'check', id: fresh.id };
   if (!isSame(fresh.restart, restart)) return { move: 'setRestart', id: fresh.id, restart };
   if (fresh.was.running && !isHealthy) return { move: 'check', id: fresh.id };
   if (old === null || old.at === 'kept') return { move: 'end' };

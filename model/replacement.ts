@@ -111,6 +111,8 @@ export type PutBack = {
   readonly container: string;
   /** stopped: the new one is stopped and set aside, the old one waits; the same call with `running` goes on. */
   readonly until: 'stopped' | 'running';
+  /** Id of the container that is wanted back: the same call again then goes not one step further. Absent: the last one. */
+  readonly to?: string;
   readonly signal?: AbortSignal;
 };
 export type PutBackOutcome =

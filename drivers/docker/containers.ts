@@ -9,6 +9,10 @@ import { isOwnLabel } from '../../model/replacement.ts';
 import { readId, readState, readSummaries } from './answers.ts';
 import type { EngineConnection } from './connection.ts';
 import { portBindings } from './ports.ts';
+import { compareContainer } from './replacement/compare.ts';
+import { discardKept } from './replacement/kept.ts';
+import { putBackContainer } from './replacement/put-back.ts';
+import { replaceContainer } from './replacement/replace.ts';
 
 /** Longest a question takes that changes nothing; ms. */
 const ASK_MS = 10_000;
@@ -40,6 +44,10 @@ export function createContainers(connection: EngineConnection): ContainerEngine 
       const body = { RestartPolicy: { Name: policy, MaximumRetryCount: 0 } };
       await connection.ask({ ...change(container, 'update'), body, signal });
     },
+    replaceContainer: (replacement) => replaceContainer(connection, replacement),
+    putBackContainer: (way) => putBackContainer(connection, way),
+    compareContainer: (wish) => compareContainer(connection, wish),
+    discardKept: (container, only, signal) => discardKept({ connection, container, signal }, only),
   };
 }
 

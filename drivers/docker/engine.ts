@@ -4,6 +4,7 @@ import type { EngineAccess } from '../../model/fleet.ts';
 import { readInfo } from './answers.ts';
 import { EngineConnection } from './connection.ts';
 import { createContainers, listContainers } from './containers.ts';
+import { lookAtImage } from './image.ts';
 import { runJob } from './job.ts';
 import { pullImage } from './pull.ts';
 
@@ -21,6 +22,10 @@ export function createEngine(access: EngineAccess, host = 'host'): Engine {
       readInfo(await connection.ask({ what: 'info', method: 'GET', path: '/info', withinMs: INFO_MS, signal })),
     pullImage: (pull) => pullImage(connection, pull),
     runJob: (job) => runJob(connection, job),
+    inspectImage: async (reference, signal) => {
+      const found = await lookAtImage(connection, reference, signal);
+      return found === null ? null : { id: found.id, architecture: found.architecture, os: found.os };
+    },
     removeImage: (reference, signal) => removeImage(connection, reference, signal),
     listContainers: (labels, signal) => listContainers(connection, labels, signal),
   };

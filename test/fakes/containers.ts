@@ -1,4 +1,4 @@
-import type { ContainerState } from '../../model/engine.ts';
+import type { ContainerState, ContainerWish } from '../../model/engine.ts';
 import { isOnWayBack, nextMove, nextMoveBack, type Move, type SeenReplacement } from '../../model/replacement-move.ts';
 import {
   asideName,
@@ -13,6 +13,7 @@ import {
   type ReplacementStage,
   type RestartSetting,
   type Was,
+  workLabels,
 } from '../../model/replacement.ts';
 
 export type FakeContainer = {
@@ -90,7 +91,7 @@ export class FakeContainers {
     if (refusal !== null) return refused(refusal, `container ${container}: refused as told`);
     if (imageId === null) return refused('image', `image ${replacement.image} is not on the engine`);
     const place = this.find(container);
-    const config = JSON.stringify({ imageId, settings, base });
+    const config = configOf(imageId, replacement);
     const half = this.#half(container);
     if (half !== null && half.fresh.labels[memoryLabels.config] !== config) {
       if (half.old?.name !== container)
@@ -104,11 +105,22 @@ export class FakeContainers {
     return this.#go(replacement, { imageId, config });
   }
 
-  putBack({ container, until }: PutBack): PutBackOutcome {
+  compare({ container, settings, base }: ContainerWish, imageId: string | null): 'same' | 'different' | 'absent' {
     const place = this.find(container);
+    if (place === null) return 'absent';
+    if (imageId === null) return 'different';
+    return isAsWished(place, { imageId, settings, config: configOf(imageId, { settings, base }) })
+      ? 'same'
+      : 'different';
+  }
+
+  putBack({ container, until, to }: PutBack): PutBackOutcome {
+    const place = this.find(container);
+    if (to !== undefined && place?.id === to && this.#half(container) === null)
+      return { outcome: 'putBack', id: place.id, imageId: place.imageId };
     const half = this.#half(container) ?? (place === null ? null : this.#replacedBy(container, place));
     const old = half?.old ?? null;
-    if (half === null || old === null) {
+    if (half === null || old === null || (to !== undefined && old.id !== to)) {
       return { outcome: 'nothingKept', reason: `container ${container}: nothing is kept` };
     }
     const move = this.#goBack(container, half, until);
@@ -274,6 +286,9 @@ export const stateOf = ({ wasTried, restart, ...one }: FakeContainer): Container
 
 const refused = (why: RefusedReplacement, reason: string): ReplacementOutcome => ({ outcome: 'refused', why, reason });
 
+const configOf = (imageId: string, { settings, base }: Pick<Replacement, 'settings' | 'base'>): string =>
+  JSON.stringify({ imageId, settings, base });
+
 function isAsWished(
   place: FakeContainer,
   { imageId, config, settings }: Pick<Replacement, 'settings'> & { readonly imageId: string; readonly config: string },
@@ -284,7 +299,7 @@ function isAsWished(
 
 /** What its user set: a replacement's own labels are not the next one's. */
 function userLabels(old: FakeContainer | null): Readonly<Record<string, string>> {
-  const own: readonly string[] = [...Object.values(memoryLabels), 'dev.refit.upgrade', 'dev.refit.step'];
+  const own: readonly string[] = [...Object.values(memoryLabels), ...Object.values(workLabels)];
   return Object.fromEntries(Object.entries(old?.labels ?? {}).filter(([name]) => !own.includes(name)));
 }
 

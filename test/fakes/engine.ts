@@ -3,6 +3,7 @@ import {
   EngineError,
   type ContainerState,
   type ContainerSummary,
+  type ContainerWish,
   type Engine,
   type EngineImage,
   type EngineInfo,
@@ -126,6 +127,11 @@ export class FakeEngine implements Engine {
     return this.#unlessBroken(() => this.containers.replace(replacement, image?.id ?? null));
   }
 
+  async compareContainer(wish: ContainerWish): Promise<'same' | 'different' | 'absent'> {
+    const image = await this.inspectImage(wish.image);
+    return this.containers.compare(wish, image?.id ?? null);
+  }
+
   async putBackContainer(way: PutBack): Promise<PutBackOutcome> {
     await this.#reach();
     return this.#unlessBroken(() => this.containers.putBack(way));
@@ -136,7 +142,6 @@ export class FakeEngine implements Engine {
     return this.containers.discardKept(container, only);
   }
 
-  compareContainer = never;
   createContainer = never;
   startContainer = never;
   stopContainer = never;

@@ -1,0 +1,11 @@
+import type { EngineConnection } from '../connection.ts';
+
+/** Where a replacement is done: one container's name on one engine. */
+export type Site = {
+  readonly connection: EngineConnection;
+  readonly container: string;
+  readonly signal: AbortSignal | undefined;
+};
+
+/** Longest that a question takes which changes nothing; ms. */
+export const ASK_MS = 10_000;

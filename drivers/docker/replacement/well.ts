@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import type { ContainerHealth, ContainerProbe } from '../../../model/replacement.ts';
+import { pause } from '../../pause.ts';
+import { lookOver } from '../../probe.ts';
+import { execIn } from './exec.ts';
+import { cut, lastWords } from './last-words.ts';
+import { lookAt, type ContainerLook } from './look.ts';
+import { ASK_MS, type Site } from './site.ts';
+
+/** How often a new container is looked at; ms. */
+const LOOK_MS = 200;
+/** Longest that one look by http or tcp takes; ms. */
+const PROBE_MS = 5_000;
+/** What an attempt that finds the deadline over already has for a look of its own, beyond `minHealthyTimeMs`; ms. */
+const LATE_MS = 5_000;
+
+type Waiting = {
+  readonly id: string;
+  readonly health: ContainerHealth;
+  /** Called at each look. */
+  readonly onLook: () => void;
+};
+
+/**
+ * Waits until the new container is well. null: it is; else why it is not.
+ *
+ * 1. Well: it runs, its own check says healthy if it has one, the probe holds if one is given; all of it for
+ *    `minHealthyTimeMs` without a break.
+ * 2. An exit, a restart or an unhealthy word of its own check ends the wait: nothing gets better by waiting.
+ * 3. The deadline counts from its start by the engine's clock, also over attempts; an attempt that comes late has a look all
+ *    the same, since a worker's absence is not the container's fault.
+ * 4. Running is known to be without a break since its start, also while nobody looked; the rest counts from the first look.
+ */
+export async function waitUntilWell(site: Site, { id, health, onLook }: Waiting): Promise<string | null> {
+  const { minHealthyTimeMs, deadlineMs, probe } = health;
+  const first = await lookAt(site, id);
+  const ageMs = first === null ? 0 : await ageOf(site, first);
+  const begin = performance.now();
+  const deadline = begin + Math.max(deadlineMs - ageMs, minHealthyTimeMs + LATE_MS);
+  const isKnown = probe === null && first?.health.status === 'none';
+  let wellSince = isKnown ? begin - ageMs : null;
+  let problem = 'it was not looked at in time';
+  for (;;) {
+    onLook();
+    const look = await lookAt(site, id);
+    const end = await endOf(site, look, first);
+    if (end !== null || look === null) return end;
+    problem = await problemOf(site, look, probe).then((found) => {
+      wellSince = found === null ? (wellSince ?? performance.now()) : null;
+      return found ?? problem;
+    });
+    const now = performance.now();
+    if (wellSince !== null && now - wellSince >= minHealthyTimeMs) return null;
+    if (now >= deadline)
+      return `not healthy for ${minHealthyTimeMs} ms within ${deadlineMs} ms of its start: ${problem}`;
+    await pause(LOOK_MS, site.signal ?? new AbortController().signal);
+    site.signal?.throwIfAborted();
+  }
+}
+
+/** What can't get better; null: it runs since its start. */
+async function endOf(site: Site, look: ContainerLook | null, first: ContainerLook | null): Promise<string | null> {
+  if (look === null || first === null) return 'it was removed by somebody else';
+  if (!look.running) return lastWords(site, look);
+  // Between two restarts the engine shows the code of the last end.
+  if (look.restarts > 0 || look.startedAt !== first.startedAt)
+    return `it was restarted: ${await lastWords(site, look)}`;
+  if (look.health.status === 'unhealthy') return `its own health check failed: ${cut(look.health.output)}`;
+  return null;
+}
+
+/** What may still get better; null: it is well. */
+async function problemOf(site: Site, look: ContainerLook, probe: ContainerProbe | null): Promise<string | null> {
+  if (look.health.status === 'starting') return `its own health check says starting ${cut(look.health.output)}`.trim();
+  if (probe === null) return null;
+  if (probe.type === 'exec') return execIn(site, look.id, probe.command);
+  const late = AbortSignal.timeout(PROBE_MS);
+  return lookOver(probe, site.signal === undefined ? late : AbortSignal.any([site.signal, late]));
+}
+
+/** Time since its start by the engine's own clock, which need not be this machine's; ms. */
+async function ageOf(site: Site, { startedAt }: ContainerLook): Promise<number> {
+  const request = { what: 'say its time', method: 'GET', path: '/info' } as const;
+  const answer = await site.connection.ask({ ...request, withinMs: ASK_MS, signal: site.signal });
+  const { SystemTime } = z.object({ SystemTime: z.string() }).parse(answer);
+  const ageMs = Date.parse(SystemTime) - Date.parse(startedAt);
+  return Number.isFinite(ageMs) ? Math.max(0, ageMs) : 0;
+}
