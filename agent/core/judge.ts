@@ -67,6 +67,8 @@ function judgeInstall(state: AgentState, order: Order): Verdict {
 }
 
 function judgeService(state: AgentState, order: Order): Verdict {
+  const service = serviceOf(order);
+  if (service === null) return refuse('the order names no service; nothing was done');
   const verdict = judgeOpenWork(state, order);
   if (verdict !== null) return verdict;
   const installed = installedRelease(state);
@@ -156,8 +158,6 @@ const refuse = (why: string, { stale = false, busy = false } = {}): Verdict => (
   stale,
   busy,
 });
-
-const nameOfService = (order: Order): string => `service ${serviceOf(order)?.name ?? 'without a name'}`;
 
 const workLabel = ({ service, order }: Work): string =>
   service === null ? releaseLabel(order.release) : `service ${service.name} of ${releaseLabel(order.release)}`;

@@ -1,8 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { decideNext, type Next, type View } from '../../agent/core/decide.ts';
-import { judgeOrder, type Verdict } from '../../agent/core/judge.ts';
 import { emptyState, installedRelease, phaseOf, type AgentState } from '../../agent/core/state.ts';
-import type { Order } from '../../model/bus.ts';
 import { parseHostId, parseUpgradeId } from '../../model/ids.ts';
 import {
   done,
@@ -13,6 +11,7 @@ import {
   releaseOf,
   reverted,
   reverting,
+  serviceOrderOf,
   started,
   stateOf,
   stuck,
@@ -25,145 +24,6 @@ const staged = stateOf(workOf([], orderOf({ start: 'baton' })));
 const isDone = stateOf(workOf([started(0), ended(0), done]));
 const two = stateOf(workOf([done]), workOf([done], orderOf({ upgrade: up2, sequence: 2, release: releaseOf('3') })));
 const isStuck = stateOf(workOf([started(0), reverting, stuck]));
-const answered = (busy: boolean): AgentState['answered'] => ({
-  order: orderOf({ sequence: 8, release: releaseOf('3') }),
-  refused: 'busy',
-  probe: null,
-  busy,
-  reverted: false,
-  at: 0,
-});
-
-describe('an order', () => {
-  const table: readonly [string, AgentState, Partial<Order>, Partial<Verdict>][] = [
-    ['is accepted by a host without any', emptyState, {}, { verdict: 'accept', already: false }],
-    ['that is the highest seen is known', isDone, { sequence: 1 }, { verdict: 'known' }],
-    ['of a lower sequence is stale', isDone, { sequence: 0 }, { verdict: 'refuse', stale: true }],
-    [
-      'of a lower epoch is stale, whatever its sequence',
-      isDone,
-      { epoch: 4, sequence: 99 },
-      { verdict: 'refuse', stale: true },
-    ],
-    [
-      'below one that was only answered is stale',
-      { ...isDone, answered: answered(false) },
-      { sequence: 7 },
-      { verdict: 'refuse', stale: true },
-    ],
-    [
-      'for the release that is there is accepted to be verified',
-      isDone,
-      { sequence: 2 },
-      { verdict: 'accept', already: true },
-    ],
-    [
-      'for the release at work is adopted',
-      installing,
-      { epoch: 6, upgrade: up2 },
-      { verdict: 'adopt', journal: '5-1' },
-    ],
-    ['for a release that waits for its turn is adopted', staged, { sequence: 2 }, { verdict: 'adopt', journal: '5-1' }],
-    [
-      'for another release finds a host at work busy',
-      installing,
-      { sequence: 2, release: releaseOf('3') },
-      { verdict: 'refuse', busy: true },
-    ],
-    [
-      'for another release replaces one that waits',
-      staged,
-      { sequence: 2, release: releaseOf('3') },
-      { verdict: 'accept' },
-    ],
-    ['to revert what is at work is adopted', installing, { sequence: 2, action: 'revert' }, { verdict: 'adopt' }],
-    [
-      'to revert another upgrade than the one at work finds it busy',
-      installing,
-      { sequence: 2, action: 'revert', upgrade: up2 },
-      { verdict: 'refuse', busy: true },
-    ],
-    [
-      'to revert what was installed last is adopted',
-      two,
-      { sequence: 3, action: 'revert', upgrade: up2, release: releaseOf('3') },
-      { verdict: 'adopt', journal: '5-2' },
-    ],
-    [
-      'to revert what was followed by another is refused',
-      two,
-      { sequence: 3, action: 'revert' },
-      { verdict: 'refuse', busy: false },
-    ],
-    [
-      'to revert what never was here has nothing to undo',
-      isDone,
-      { sequence: 2, action: 'revert', upgrade: up2, release: releaseOf('9') },
-      { verdict: 'reverted' },
-    ],
-    [
-      'to revert a release whose undo is no longer kept is refused',
-      isDone,
-      { sequence: 2, action: 'revert', upgrade: up2 },
-      { verdict: 'refuse' },
-    ],
-    ['to revert what got stuck is adopted', isStuck, { sequence: 2, action: 'revert' }, { verdict: 'adopt' }],
-    ['to install what got stuck takes it up again', isStuck, { sequence: 2 }, { verdict: 'adopt' }],
-    [
-      'to install something else on a stuck host is refused',
-      isStuck,
-      { sequence: 2, release: releaseOf('3') },
-      { verdict: 'refuse', busy: false },
-    ],
-    [
-      'to stand down is adopted by a host that waits',
-      staged,
-      { sequence: 2, action: 'stand-down' },
-      { verdict: 'adopt' },
-    ],
-    [
-      'to stand down finds a host at work busy',
-      installing,
-      { sequence: 2, action: 'stand-down' },
-      { verdict: 'refuse', busy: true },
-    ],
-    [
-      'to stand down is refused by a host that is done',
-      isDone,
-      { sequence: 2, action: 'stand-down' },
-      { verdict: 'refuse' },
-    ],
-    ['to stand down is nothing to a host without any', emptyState, { action: 'stand-down' }, { verdict: 'reverted' }],
-    ['to probe is done by a host at rest', isDone, { sequence: 2, action: 'probe' }, { verdict: 'probe' }],
-    [
-      'to probe finds a host at work busy',
-      installing,
-      { sequence: 2, action: 'probe' },
-      { verdict: 'refuse', busy: true },
-    ],
-    [
-      'is refused with a corrupt journal',
-      { ...emptyState, corrupt: 'journal x is corrupt' },
-      {},
-      { verdict: 'refuse', stale: false },
-    ],
-    [
-      'that found the host busy is judged anew when it is free',
-      { ...isDone, answered: answered(true) },
-      { sequence: 8, release: releaseOf('3') },
-      { verdict: 'accept' },
-    ],
-    [
-      'that found the host busy is known while it is',
-      { ...installing, answered: answered(true) },
-      { sequence: 8, release: releaseOf('3') },
-      { verdict: 'known' },
-    ],
-  ];
-  test.each(table)('%s', (...[, state, order, verdict]) => {
-    expect(judgeOrder(state, orderOf(order))).toMatchObject(verdict);
-  });
-});
 
 describe('next', () => {
   const me = parseHostId('host-1');
@@ -286,7 +146,38 @@ describe('the phase', () => {
       journal: '5-1',
     });
   });
+
+  test('follows a revert of a whole upgrade over its services to the install', () => {
+    const back = orderOf({ sequence: 9, action: 'revert' });
+    const web = workOf([done, { type: 'adopted', order: back }, reverted], serviceOrderOf(['web-1'], { sequence: 3 }));
+    const dns = workOf([done], serviceOrderOf(['dns-1'], { sequence: 2 }));
+    const dnsBack = workOf(
+      [done, { type: 'adopted', order: back }, reverted],
+      serviceOrderOf(['dns-1'], { sequence: 2 }),
+    );
+
+    expect(nextOf(stateOf(workOf([done]), dns, web))).toEqual({ next: 'revertNext', journal: '5-2' });
+    expect(nextOf(stateOf(workOf([done]), dnsBack, web))).toEqual({ next: 'revertNext', journal: '5-1' });
+  });
+
+  test('follows a revert of a service over its orders, and no further', () => {
+    const { service } = serviceOrderOf(['dns-1', 'dns-2']);
+    const back = orderOf({ sequence: 9, action: 'revert', service });
+    const first = workOf([done], serviceOrderOf(['dns-1'], { sequence: 2 }));
+    const web = workOf([done], serviceOrderOf(['web-1'], { sequence: 3 }));
+    const second = [done, { type: 'adopted', order: back } as const, reverted];
+    const state = stateOf(workOf([done]), first, web, workOf(second, serviceOrderOf(['dns-2'], { sequence: 4 })));
+    const firstBack = workOf([...second], serviceOrderOf(['dns-1'], { sequence: 2 }));
+    const over = stateOf(workOf([done]), firstBack, web, workOf(second, serviceOrderOf(['dns-2'], { sequence: 4 })));
+
+    expect(nextOf(state)).toEqual({ next: 'revertNext', journal: '5-2' });
+    expect(nextOf(over)).toEqual({ next: 'rest' });
+    expect(phaseOf(over)).toBe('reverted');
+  });
 });
+
+const nextOf = (state: AgentState): Next =>
+  decideNext(state, { me: parseHostId('h'), baton: null, isHeld: false, now: 0 });
 
 test('the installed release is the newest one in effect, else what was before the oldest', () => {
   const before = { name: 'sample', version: '1', digest: releaseOf('1').digest };
@@ -295,4 +186,7 @@ test('the installed release is the newest one in effect, else what was before th
   expect(installedRelease(two)?.version).toBe('3');
   expect(installedRelease(stateOf({ ...first, inEffect: false }))).toEqual(before);
   expect(installedRelease(emptyState)).toBeNull();
+  const members = workOf([done], serviceOrderOf(['dns-1'], { sequence: 2 }));
+  expect(installedRelease(stateOf(first, members))?.version).toBe('2');
+  expect(installedRelease(stateOf({ ...members, before }))).toEqual(before);
 });

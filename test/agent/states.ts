@@ -2,7 +2,7 @@ import { acceptedWork, foldRecord } from '../../agent/core/fold.ts';
 import { emptyState, type AgentState, type Work } from '../../agent/core/state.ts';
 import type { JournalBody } from '../../agent/core/records.ts';
 import type { Order } from '../../model/bus.ts';
-import { parseDigest, parseStepId, parseUpgradeId } from '../../model/ids.ts';
+import { parseDigest, parseServiceId, parseStepId, parseUpgradeId } from '../../model/ids.ts';
 import type { HostRelease, ReleaseRef, Step } from '../../model/release.ts';
 
 const health = { probes: [], minHealthyTimeMs: 0, deadlineMs: 1_000 };
@@ -45,6 +45,10 @@ export const orderOf = (order: Partial<Order> = {}): Order => ({
   deadlineMs: 60_000,
   ...order,
 });
+
+/** The members of service dns, upgraded by release 2. */
+export const serviceOrderOf = (containers: readonly string[], order: Partial<Order> = {}): Order =>
+  orderOf({ action: 'service', service: { name: parseServiceId('dns'), containers }, ...order });
 
 /** A work with these records after its acceptance at time 1000. */
 export function workOf(records: readonly JournalBody[], order: Order = orderOf(), host = hostRelease()): Work {
