@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { agentTransitions } from '../model/agent-phase.ts';
 import { hostTransitions } from '../model/host.ts';
-import { upgradeTransitions } from '../model/upgrade.ts';
+import { memberTransitions } from '../model/service.ts';
+import { standingTransitions, upgradeTransitions } from '../model/upgrade.ts';
 
 type Table = Readonly<Record<string, readonly string[]>>;
 type Diagram = { readonly name: string; readonly file: string; readonly table: Table };
@@ -13,6 +14,8 @@ export const diagrams: readonly Diagram[] = [
   { name: 'agent', file: 'protocol.md', table: agentTransitions },
   { name: 'upgrade', file: 'ARCHITECTURE.md', table: upgradeTransitions },
   { name: 'host', file: 'ARCHITECTURE.md', table: hostTransitions },
+  { name: 'service', file: 'ARCHITECTURE.md', table: standingTransitions },
+  { name: 'member', file: 'ARCHITECTURE.md', table: memberTransitions },
 ];
 
 /** A table of transitions as a Mermaid state diagram, as GitHub draws it. */

@@ -3,7 +3,14 @@ import { describe, expect, test } from 'vitest';
 import { advanceAgent, agentPhases, agentTransitions, isAtWork, isSettled } from '../../model/agent-phase.ts';
 import { InvariantError } from '../../model/assert.ts';
 import { advanceHost, hostStates, hostTransitions, isEnded, isFailure } from '../../model/host.ts';
-import { advanceUpgrade, isOver, upgradeTransitions, type UpgradeState } from '../../model/upgrade.ts';
+import { memberTransitions } from '../../model/service.ts';
+import {
+  advanceUpgrade,
+  isOver,
+  standingTransitions,
+  upgradeTransitions,
+  type UpgradeState,
+} from '../../model/upgrade.ts';
 import { RUNS } from './runs.ts';
 
 type Table = Readonly<Record<string, readonly string[]>>;
@@ -12,6 +19,8 @@ const tables: readonly { name: string; table: Table; start: string }[] = [
   { name: 'agent', table: agentTransitions, start: 'idle' },
   { name: 'host', table: hostTransitions, start: 'pending' },
   { name: 'upgrade', table: upgradeTransitions, start: 'running' },
+  { name: 'service', table: standingTransitions, start: 'pending' },
+  { name: 'member', table: memberTransitions, start: 'Active' },
 ];
 
 describe.each(tables)('the $name table', ({ table, start }) => {
