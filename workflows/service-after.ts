@@ -1,0 +1,35 @@
+import { memberName } from '../model/service.ts';
+import { ask, read } from './gate.ts';
+import { containerOf } from './member-replace.ts';
+import type { Ending } from './operated.ts';
+import { atEngine } from './proxies.ts';
+import { findMembers } from './service-members.ts';
+import { claimEpoch } from './service-preflight.ts';
+import type { MemberRun, ServiceRun } from './service-run.ts';
+
+/** Finds what an earlier upgrade changed, to take it back or to make it final. */
+export async function findChanged(run: ServiceRun): Promise<Ending> {
+  const found = await read(run, 'finding the members', async () => findMembers(run));
+  if (found === null) return run.ending();
+  run.setMembers(found.members, found.findings);
+  const errors = found.findings.filter(({ severity }) => severity === 'error');
+  const [first] = errors;
+  if (first !== undefined && run.input.action === 'putBack') {
+    const what = `${first.what}; resume goes on with the ${found.members.length} members that were found`;
+    const question = { what, host: first.host, answers: ['resume'] };
+    const ending = await ask(run, { ...question, isAnswered: () => run.wishes.resume });
+    if (ending !== 'go') return ending;
+  }
+  const looked = await read(run, 'looking at the members', async () =>
+    Promise.all(run.all().map(async (member) => look(run, member))),
+  );
+  if (looked === null || !(await claimEpoch(run))) return run.ending();
+  return run.ending();
+}
+
+async function look(run: ServiceRun, member: MemberRun): Promise<void> {
+  const summary = `whose work is ${memberName(member.found)}?`;
+  const reading = await atEngine.readContainer.executeWithOptions({ summary }, [containerOf(run, member)]);
+  member.isChanged = reading?.upgrade === run.input.takeBack;
+  member.keptId = member.isChanged ? (reading?.kept[0] ?? null) : null;
+}

@@ -1,0 +1,34 @@
+import { memberName } from '../model/service.ts';
+import { startKeeping } from './keep-container.ts';
+import { containerOf } from './member-replace.ts';
+import { soon } from './proxies.ts';
+import { bestEffort } from './service-tell.ts';
+import type { MemberRun, ServiceRun } from './service-run.ts';
+
+/** What becomes of the old containers of an upgrade that succeeded. Agents look after their own. */
+export async function settleKept(run: ServiceRun): Promise<void> {
+  const { policy, release } = run.input;
+  // The release's upgrade decides: it may take them back.
+  if (policy.mode !== 'inPlace' || release?.fence != null) return;
+  const kept = run.changed().filter(({ keptId }) => keptId !== null);
+  if (policy.keepOldMs === 0) await discard(run, kept);
+  else await Promise.all(kept.map(async (member) => keep(run, member)));
+}
+
+/** Removes the containers that these members' upgrade kept, and no other. */
+export async function discard(run: ServiceRun, members: readonly MemberRun[]): Promise<void> {
+  const one = async (member: MemberRun): Promise<void> => {
+    const { keptId: only } = member;
+    if (only === null) return;
+    const what = `remove what was kept of ${memberName(member.found)}`;
+    await bestEffort(run, what, async () =>
+      soon.discardKept.executeWithOptions({ summary: what }, [{ ...containerOf(run, member), only }]),
+    );
+  };
+  await Promise.all(members.map(one));
+}
+
+async function keep(run: ServiceRun, member: MemberRun): Promise<void> {
+  const { keepOldMs: forMs } = run.input.policy;
+  if (member.keptId !== null) await startKeeping({ ...containerOf(run, member), id: member.keptId, forMs });
+}

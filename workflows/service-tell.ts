@@ -1,0 +1,25 @@
+import { ActivityFailure, isCancellation, rootCause } from '@temporalio/workflow';
+import { isFenced } from './gate.ts';
+import { telling } from './proxies.ts';
+import type { MemberRun, ServiceRun } from './service-run.ts';
+
+/** The members' states, for all who read the bus. */
+export async function tell(run: ServiceRun, members: readonly MemberRun[]): Promise<void> {
+  const { fleet, upgrade, service, image } = run.input;
+  const states = members.map(({ found, state }) => ({ host: found.host, container: found.container, state }));
+  const summary = `tell the state of ${states.length} members`;
+  await bestEffort(run, 'tell the bus', async () =>
+    telling.tellMembers.executeWithOptions({ summary }, [{ fleet, upgrade, service: service.name, image, states }]),
+  );
+}
+
+/** A step that the upgrade does not depend on: what it could not do is noted. */
+export async function bestEffort(run: ServiceRun, what: string, step: () => Promise<unknown>): Promise<void> {
+  try {
+    await step();
+  } catch (error) {
+    if (!(error instanceof ActivityFailure) || isCancellation(error) || isFenced(error)) throw error;
+    const because = rootCause(error) ?? 'unknown cause';
+    run.decide({ rule: 'best-effort', decision: `go on without: ${what}`, because, by: 'policy' });
+  }
+}
