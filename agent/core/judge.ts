@@ -76,7 +76,7 @@ function judgeService(state: AgentState, order: Order): Verdict {
   const label = releaseLabel(order.release);
   const found = installed === null ? 'none' : releaseLabel(installed);
   return refuse(
-    `${nameOfService(order)} is upgraded by ${label}, and this host is on ${found}; install ${label} first`,
+    `service ${service.name} is upgraded by ${label}, and this host is on ${found}; install ${label} first`,
   );
 }
 
