@@ -3,11 +3,16 @@ import { join } from 'node:path';
 import { cacheFolder } from '../../lab/paths.ts';
 import { attempt, call, findProgram, isExecutable, type Say } from '../../lab/programs.ts';
 
-/** Programs that tests start by themselves: Debian's package of each, and where the program lies in it. */
+/** Programs that tests start by themselves: Debian's packages of each, and where the program lies in the first. */
 const parts = {
-  etcd: { package: 'etcd-server', path: 'usr/bin/etcd' },
-  'docker-registry': { package: 'docker-registry', path: 'usr/bin/docker-registry' },
-  busybox: { package: 'busybox-static', path: 'bin/busybox' },
+  etcd: { packages: ['etcd-server'], path: 'usr/bin/etcd' },
+  'docker-registry': { packages: ['docker-registry'], path: 'usr/bin/docker-registry' },
+  busybox: { packages: ['busybox-static'], path: 'bin/busybox' },
+  // With its libraries: Debian's minimal system has the others.
+  haproxy: {
+    packages: ['haproxy', 'liblua5.3-0', 'libopentracing-c-wrapper0', 'libopentracing1'],
+    path: 'usr/sbin/haproxy',
+  },
 } as const;
 
 export type PartName = keyof typeof parts;
@@ -20,7 +25,7 @@ export async function ensureParts(say: Say): Promise<void> {
   const found = await Promise.all(partNames.map(locate));
   const missing = partNames.filter((_, index) => found[index] === null);
   if (missing.length === 0) return;
-  const packages = missing.map((name) => parts[name].package);
+  const packages = missing.flatMap((name) => parts[name].packages);
   say(`fetching ${packages.join(', ')} (about 10 s)`);
   await download(packages);
   for (const name of missing) await findPart(name);
@@ -30,11 +35,15 @@ export async function ensureParts(say: Say): Promise<void> {
 export async function findPart(name: PartName): Promise<string> {
   const path = await locate(name);
   if (path !== null) return path;
-  throw new Error(`${name} is missing; install Debian's ${parts[name].package} or run: npm test`);
+  throw new Error(`${name} is missing; install Debian's ${parts[name].packages[0]} or run: npm test`);
 }
 
-const partNames = ['etcd', 'docker-registry', 'busybox'] as const satisfies readonly PartName[];
+const partNames = ['etcd', 'docker-registry', 'busybox', 'haproxy'] as const satisfies readonly PartName[];
 const folder = (): string => join(cacheFolder(), 'parts');
+
+/** Where the libraries of what was fetched lie. */
+export const partLibraries = (): string =>
+  ['x86_64', 'aarch64'].map((machine) => join(folder(), `usr/lib/${machine}-linux-gnu`)).join(':');
 
 /** The cache first: Debian's busybox may be the one that needs the C library. */
 async function locate(name: PartName): Promise<string | null> {
