@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { ContainerInput, ReplaceMemberInput } from '../../activities/member-activities.ts';
 import { EngineError } from '../../model/engine.ts';
 import { failureTypes } from '../../model/failures.ts';
-import { parseHostId } from '../../model/ids.ts';
+import { parseHostId, parseUpgradeId } from '../../model/ids.ts';
 import type { MemberHeartbeat } from '../../model/member-heartbeat.ts';
 import { memoryLabels } from '../../model/replacement.ts';
 import type { FakeEngine } from '../fakes/engine.ts';
@@ -51,11 +51,12 @@ describe('replacing a container', () => {
     expect(names(host)).toEqual(['db']);
   });
 
-  it('the same again is there already', async () => {
+  it('the same in another upgrade is there already', async () => {
     const { activities, another, input } = start();
     await perform(activities.replaceMember, input);
+    const later = { ...input, upgrade: parseUpgradeId('lab-2') };
 
-    expect(await perform(another().replaceMember, input)).toMatchObject({ outcome: 'alreadyThere' });
+    expect(await perform(another().replaceMember, later)).toMatchObject({ outcome: 'alreadyThere' });
   });
 
   it('tells the stages in its beats', async () => {
