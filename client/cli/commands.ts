@@ -30,6 +30,18 @@ const known: readonly KnownCommand[] = [
     summary: 'what runs and what ran: list, show, watch, history',
     load: async () => (await import('./upgrades.ts')).registerUpgrades,
   },
+  {
+    name: 'container',
+    group: upgrading,
+    summary: 'one container in place: upgrade, rollback, watch',
+    load: async () => (await import('./containers.ts')).registerContainers,
+  },
+  {
+    name: 'service',
+    group: upgrading,
+    summary: 'a service’s members, in phases or all at once: upgrade, status, rollback and more',
+    load: async () => (await import('./services.ts')).registerServices,
+  },
   { name: 'pause', group: operating, summary: 'start nothing new; what runs finishes', load: operate },
   { name: 'resume', group: operating, summary: 'go on after a pause, or once what failed is mended', load: operate },
   { name: 'rollback', group: operating, summary: 'take every changed host back, in reverse order', load: operate },

@@ -1,10 +1,11 @@
 import type { UpgradeId } from '../../model/ids.ts';
-import type { Progress } from '../../model/upgrade.ts';
+import type { Progress, UpgradeState } from '../../model/upgrade.ts';
 import type { Upgrades } from '../upgrades.ts';
 import { exitCodes, fail } from './exit.ts';
-import { createLiveView } from './live-view.ts';
+import { followLive, INTERRUPTED } from './follow-live.ts';
 import type { Output } from './output.ts';
 import { progressDocument } from './progress-document.ts';
+import { changeLines, progressLines } from './progress-lines.ts';
 import { needsOperator, verdict, type Asked } from './verdict.ts';
 
 export type Following = {
@@ -15,38 +16,23 @@ export type Following = {
   readonly stopsForOperator: boolean;
 };
 
-/** Exit code of a program that Ctrl-C ended, as shells have it: a script must not take it for done. */
-const INTERRUPTED = 130;
 /** A roll back asked for a moment ago may still look paused; ms. */
 const ROLLBACK_BEGINS_WITHIN_MS = 5_000;
 
 /** Shows the upgrade until it is over, waits for an operator, or the person detaches; then says how it stands. */
 export async function follow(following: Following, output: Output): Promise<void> {
   const { upgrades, id, asked } = following;
-  const detach = new AbortController();
-  const onInterrupt = (): void => detach.abort();
-  process.once('SIGINT', onInterrupt);
-  const view = createLiveView(output.people);
-  const isOurStop = stopRule(following);
-  try {
-    const last = await upgrades.watch(
-      id,
-      {
-        onProgress: (progress) => {
-          view.show(progress);
-          return isOurStop(progress) ? 'stop' : 'go on';
-        },
-        onTrouble: (message, since) => view.trouble(message, since),
-      },
-      detach.signal,
-    );
-    view.end();
-    if (detach.signal.aborted) detached(id, last, output);
-    else if (last === null) fail(exitCodes.wrongInput, `there is no upgrade ${id} any more`);
-    else conclude(last, asked, output);
-  } finally {
-    process.removeListener('SIGINT', onInterrupt);
-  }
+  const { last, isDetached } = await followLive<Progress>(
+    {
+      watch: (watcher, signal) => upgrades.watch(id, watcher, signal),
+      wording: { lines: progressLines, changes: changeLines },
+      isOurStop: stopRule(following),
+    },
+    output,
+  );
+  if (isDetached) detached(id, last, output);
+  else if (last === null) fail(exitCodes.wrongInput, `there is no upgrade ${id} any more`);
+  else conclude(last, asked, output);
 }
 
 /** Prints how the upgrade stands, and ends the command with the code that says so. */
@@ -58,12 +44,15 @@ export function conclude(progress: Progress, asked: Asked, output: Output): void
 }
 
 function stopRule({ asked, stopsForOperator }: Following): (progress: Progress) => boolean {
+  const hasBegun = beginRule(asked);
+  return (progress) => hasBegun(progress.state) && stopsForOperator && needsOperator(progress);
+}
+
+/** Whether what was asked for has begun; from then on a wait is its own. */
+export function beginRule(asked: Asked): (state: UpgradeState) => boolean {
   const since = Date.now();
-  let isGoingBack = asked === 'upgrade';
-  return (progress) => {
-    isGoingBack ||= progress.state === 'rollingBack' || Date.now() - since > ROLLBACK_BEGINS_WITHIN_MS;
-    return stopsForOperator && isGoingBack && needsOperator(progress);
-  };
+  let hasBegun = asked !== 'rollback';
+  return (state) => (hasBegun ||= state === 'rollingBack' || Date.now() - since > ROLLBACK_BEGINS_WITHIN_MS);
 }
 
 function detached(id: UpgradeId, last: Progress | null, output: Output): void {

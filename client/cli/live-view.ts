@@ -1,26 +1,33 @@
-import type { Progress } from '../../model/upgrade.ts';
 import { createLiveBlock } from './live-block.ts';
-import { changeLines, progressLines, type Line } from './progress-lines.ts';
+import type { Line } from './progress-lines.ts';
 import { formatDuration } from './quantity.ts';
 
-/** Shows an upgrade to a person while it runs. */
-export interface LiveView {
-  show(progress: Progress): void;
+/** How something that runs is put into words. Both are pure. */
+export type Wording<Look> = {
+  /** All of it at one moment. */
+  readonly lines: (look: Look, now: number) => readonly Line[];
+  /** What is new since the last look, for a log that can't be redrawn. */
+  readonly changes: (before: Look | null, after: Look) => readonly string[];
+};
+
+/** Shows to a person what runs. */
+export interface LiveView<Look> {
+  show(look: Look): void;
   trouble(message: string, since: number): void;
   end(): void;
 }
 
-/** On a terminal a block that is redrawn, a line a host; elsewhere a line for every change. */
-export function createLiveView(stream: NodeJS.WriteStream): LiveView {
-  return stream.isTTY ? terminalView(stream) : logView(stream);
+/** On a terminal a block that is redrawn; elsewhere a line for every change. */
+export function createLiveView<Look>(stream: NodeJS.WriteStream, wording: Wording<Look>): LiveView<Look> {
+  return stream.isTTY ? terminalView(stream, wording) : logView(stream, wording);
 }
 
-function terminalView(stream: NodeJS.WriteStream): LiveView {
+function terminalView<Look>(stream: NodeJS.WriteStream, { lines }: Wording<Look>): LiveView<Look> {
   const block = createLiveBlock(stream);
   let last: readonly Line[] = [];
   return {
-    show: (progress) => {
-      last = progressLines(progress, Date.now());
+    show: (look) => {
+      last = lines(look, Date.now());
       block.draw(last);
     },
     trouble: (message, since) => {
@@ -31,13 +38,13 @@ function terminalView(stream: NodeJS.WriteStream): LiveView {
   };
 }
 
-function logView(stream: NodeJS.WriteStream): LiveView {
-  let last: Progress | null = null;
+function logView<Look>(stream: NodeJS.WriteStream, { changes }: Wording<Look>): LiveView<Look> {
+  let last: Look | null = null;
   let trouble: number | null = null;
   return {
-    show: (progress) => {
-      for (const line of changeLines(last, progress)) stream.write(`${line}\n`);
-      last = progress;
+    show: (look) => {
+      for (const line of changes(last, look)) stream.write(`${line}\n`);
+      last = look;
       trouble = null;
     },
     trouble: (message, since) => {

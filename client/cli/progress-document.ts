@@ -1,4 +1,4 @@
-import type { HostProgress, Progress } from '../../model/upgrade.ts';
+import type { HostProgress, Progress, Waiting } from '../../model/upgrade.ts';
 import type { FoundUpgrade } from '../find-upgrade.ts';
 
 /** An upgrade as programs read it: the model's fields, every time as ISO 8601. */
@@ -6,12 +6,14 @@ export function progressDocument(progress: Progress): object {
   return {
     ...progress,
     hosts: progress.hosts.map(hostDocument),
-    waiting: progress.waiting.map((wait) => ({ ...wait, since: iso(wait.since), until: iso(wait.until) })),
+    waiting: progress.waiting.map(waitDocument),
     decisions: progress.decisions.map((decision) => ({ ...decision, at: iso(decision.at) })),
     startedAt: iso(progress.startedAt),
     finishedAt: iso(progress.finishedAt),
   };
 }
+
+export const waitDocument = (wait: Waiting): object => ({ ...wait, since: iso(wait.since), until: iso(wait.until) });
 
 /** A line of `refit upgrades list --json`. */
 export function foundDocument(found: FoundUpgrade): object {

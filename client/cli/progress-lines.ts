@@ -3,7 +3,8 @@ import type { HostProgress, Progress, Waiting } from '../../model/upgrade.ts';
 import { isHostAtWork } from '../merge-progress.ts';
 import { formatDuration } from './quantity.ts';
 import { standingChanges, standingLines } from './standing-lines.ts';
-import { isCommand, nextCommands } from './verdict.ts';
+import { nextCommands } from './verdict.ts';
+import { mover } from './wait-lines.ts';
 
 /** One line for people; the tone becomes a colour where there are colours. */
 export type Line = { readonly text: string; readonly tone: 'plain' | 'strong' | 'quiet' | 'working' | 'good' | 'bad' };
@@ -69,9 +70,6 @@ function waitLines(progress: Progress, now: number): readonly Line[] {
   });
   return [...waits, ...nextCommands(progress).map((command): Line => ({ text: `  ${command}`, tone: 'plain' }))];
 }
-
-/** Commands have lines of their own. */
-const mover = ({ movedOnBy }: Waiting): string => (isCommand(movedOnBy) ? '' : `; moved on by: ${movedOnBy}`);
 
 /** A host at work has its own line, which says more than the wait for it. */
 function shownWaits({ waiting, hosts }: Progress): readonly Waiting[] {

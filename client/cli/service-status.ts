@@ -1,0 +1,88 @@
+import type { Command } from 'commander';
+import { parseServiceId, type ServiceId } from '../../model/ids.ts';
+import type { MemberServer, ServiceProgress } from '../../model/service.ts';
+import { serviceStatus, type MemberStatus, type ServiceStatus } from '../service-status.ts';
+import { openServices } from '../services.ts';
+import { Unreachable } from '../unreachable.ts';
+import { openFleet, parsedBy } from './context.ts';
+import { exitCodes, fail } from './exit.ts';
+import { serviceDocument } from './member-documents.ts';
+import { outputOf, withExamples, type CommonOptions } from './output.ts';
+import { serviceLines } from './service-lines.ts';
+import { shortImage } from './standing-lines.ts';
+import { table } from './table.ts';
+
+/** `refit service status NAME`: every member as engines, bus and load balancer see it, and its latest upgrade. */
+export function registerServiceStatus(group: Command): void {
+  withExamples(
+    group
+      .command('status')
+      .argument('<name>')
+      .description('every member: state, image, load balancer; the upgrade at work'),
+    'refit service status web',
+    'refit service status web --json',
+  ).action(status);
+}
+
+/** The service's latest upgrade, over or not; a text: it can't be told, and why. */
+type LatestUpgrade = ServiceProgress | string | null;
+
+async function status(text: string, options: CommonOptions): Promise<void> {
+  const output = outputOf(options);
+  const name = parsedBy(parseServiceId, text);
+  const fleet = openFleet();
+  const [seen, upgrade] = await Promise.all([serviceStatus(fleet, name), latestUpgrade(fleet, name)]);
+  const problems = typeof upgrade === 'string' ? [...seen.problems, upgrade] : seen.problems;
+  if (output.json) output.document(statusDocument(seen, upgrade, problems));
+  else output.say(serviceStatusText(seen, upgrade, Date.now()));
+  if (problems.length > 0) fail(exitCodes.unreachable, problems.map((problem) => `not seen: ${problem}`).join('\n'));
+}
+
+async function latestUpgrade(fleet: Parameters<typeof serviceStatus>[0], name: ServiceId): Promise<LatestUpgrade> {
+  try {
+    const services = await openServices({ fleet });
+    try {
+      const latest = await services.latest(name);
+      const look = latest === null ? null : await services.look(latest.run);
+      return look !== null && 'progress' in look ? look.progress : null;
+    } finally {
+      await services.close();
+    }
+  } catch (error) {
+    if (error instanceof Unreachable) return error.message;
+    throw error;
+  }
+}
+
+function statusDocument(
+  { service, members }: ServiceStatus,
+  upgrade: LatestUpgrade,
+  problems: readonly string[],
+): object {
+  const told = upgrade === null || typeof upgrade === 'string' ? null : serviceDocument(upgrade);
+  return { service: service.name, upgrade: told, members, problems };
+}
+
+export function serviceStatusText({ service, members }: ServiceStatus, upgrade: LatestUpgrade, now: number): string {
+  const selector = Object.entries(service.selector).map(([label, value]) => `${label}=${value}`);
+  const head = ['HOST', 'MEMBER', 'STATE', '', 'IMAGE', 'SERVER'];
+  return [
+    members.length === 0
+      ? `service ${service.name} has no member: no container is labelled ${selector.join(' and ')}`
+      : table([head, ...members.map(memberRow)]),
+    ...(upgrade === null || typeof upgrade === 'string' ? [] : upgradeLines(upgrade, now)),
+  ].join('\n');
+}
+
+/** Of an upgrade that is over the headline says enough: the table has the members. */
+function upgradeLines(upgrade: ServiceProgress, now: number): readonly string[] {
+  const lines = serviceLines(upgrade, now).map(({ text }) => text);
+  return upgrade.finishedAt === null ? lines : lines.slice(0, 1);
+}
+
+function memberRow({ host, container, state, running, image, server }: MemberStatus): readonly string[] {
+  return [host, container, state, running ? 'running' : 'stopped', shortImage(image), serverText(server)];
+}
+
+const serverText = (server: MemberServer | null): string =>
+  server === null ? '–' : `${server.name} ${server.state}${server.healthy ? '' : ', not healthy'}`;
