@@ -39,7 +39,8 @@ export type WantedOutcome = { readonly ok: true; readonly wanted: Wanted } | ({ 
 /**
  * What the new container is created with. Pure.
  *
- * 1. Deriving it again, from the container that was made of it, gives the same digest.
+ * 1. Deriving it again, from the container that was made of it, gives the same digest; unless the new image declares
+ *    volumes, since that container has new ones, which are carried over in turn.
  * 2. With `kept`, the digest with settings equals the one without exactly if the settings change nothing. With `stated` it
  *    can only be compared with one of the same base: what an engine fills in is not known here.
  */

@@ -21,7 +21,8 @@ export async function replaceByHand(connection: EngineConnection, wish: Wish): P
   const { name } = wish;
   const wanted = await wantedOf(connection, wish);
   await post(connection, `/containers/${name}/stop`);
-  await post(connection, `/containers/${name}/rename`, { query: { name: `${name}-old` } });
+  const { Id: id } = readInspect(await get(connection, `/containers/${name}/json`));
+  await post(connection, `/containers/${name}/rename`, { query: { name: `${name}-old-${id}` } });
   await post(connection, '/containers/create', { body: wanted.body, query: { name } });
   await wire(connection, name, wanted);
   await post(connection, `/containers/${name}/start`);
