@@ -6,13 +6,15 @@ import {
   isCancellation,
   ParentClosePolicy,
   rootCause,
+  setHandler,
   startChild,
   type ChildWorkflowHandle,
 } from '@temporalio/workflow';
+import type { UpgradeState } from '../model/upgrade.ts';
 import type { ServiceProgress, ServiceUpgradeInput } from '../model/service.ts';
-import { gate, isFenced } from './gate.ts';
+import { commandLines, gate, isFenced } from './gate.ts';
 import { searchAttributesOf } from './search-attributes.ts';
-import { abort, pause, resume, rollback, serviceWorkflowId, upgradeServiceType } from './messages.ts';
+import { abort, pause, resume, rollback, serviceAsks, serviceWorkflowId, upgradeServiceType } from './messages.ts';
 import type { Run } from './run.ts';
 
 type UpgradeService = (input: ServiceUpgradeInput) => Promise<ServiceProgress>;
@@ -72,10 +74,11 @@ async function attempt(run: Run, input: ServiceUpgradeInput, staticSummary: stri
   }
 }
 
-/** The child's result; until then it hears what an operator says. */
+/** The child's result; until then it hears what an operator says, and what it asks is asked here as well. */
 async function spoken(run: Run, child: ChildWorkflowHandle<UpgradeService>): Promise<ServiceProgress> {
   const before = run.state;
   const watch = new CancellationScope();
+  setHandler(serviceAsks, ({ what }) => hear(run, what), { description: 'what the upgrade of a service asks' });
   // A child that ended meanwhile can't be signalled, and need not be.
   const telling = watch.run(async () => tell(run, child)).catch(() => undefined);
   try {
@@ -83,8 +86,18 @@ async function spoken(run: Run, child: ChildWorkflowHandle<UpgradeService>): Pro
   } finally {
     watch.cancel();
     await telling;
-    if (run.state === 'paused') run.enter(before);
+    setHandler(serviceAsks, () => undefined);
+    hear(run, null);
+    if (run.state !== before) run.enter(before);
   }
+}
+
+function hear(run: Run, what: string | null): void {
+  const movedOnBy = commandLines(run, ['resume', ...(run.isGoingBack ? [] : ['rollback']), 'abort']);
+  run.wishes.resume = false;
+  run.error = what;
+  run.serviceAsks =
+    what === null ? null : { what: `the operator: ${what}`, host: null, since: Date.now(), until: null, movedOnBy };
 }
 
 type Told = 'pause' | 'resume' | 'rollback' | 'abort';
@@ -93,22 +106,26 @@ const signals = { pause, resume, rollback, abort } as const;
 /** Commands as the child understands them: by the same names. */
 async function tell(run: Run, child: ChildWorkflowHandle<UpgradeService>): Promise<never> {
   const before = run.state;
+  const state = (): UpgradeState => (run.wishes.pause ? 'paused' : run.serviceAsks === null ? before : 'waiting');
   let told: Told | null = null;
   // Ends by cancellation, with the child.
   for (;;) {
-    await condition(() => untold(run, told) !== null);
+    await condition(() => untold(run, told) !== null || run.state !== state());
     const command = untold(run, told);
-    if (command === null) continue;
-    told = command;
-    await child.signal(signals[command].name, { by: run.input.upgrade, reason: `as ${run.input.upgrade} was told` });
-    run.wave = run.isInterrupted() ? 'told' : 'atWork';
-    run.enter(run.wishes.pause ? 'paused' : before);
+    if (command !== null) {
+      told = command === 'resume' ? null : command;
+      run.wishes.resume = false;
+      await child.signal(signals[command].name, { by: run.input.upgrade, reason: `as ${run.input.upgrade} was told` });
+      run.wave = run.isInterrupted() ? 'told' : 'atWork';
+    }
+    if (run.state !== state()) run.enter(state());
   }
 }
 
 /** What an operator wants and the child doesn't know yet. */
-function untold({ wishes }: Run, told: Told | null): Told | null {
-  const wanted = wishes.ending ?? (wishes.pause ? 'pause' : told === 'pause' ? 'resume' : null);
+function untold({ wishes, serviceAsks: asked }: Run, told: Told | null): Told | null {
+  const isAnswered = asked !== null && wishes.resume;
+  const wanted = wishes.ending ?? (wishes.pause ? 'pause' : told === 'pause' || isAnswered ? 'resume' : null);
   return wanted === told ? null : wanted;
 }
 

@@ -75,7 +75,8 @@ export async function read<Result>(run: Operated, what: string, step: () => Prom
   return insist(run, what, async () => run.during(waiting, async () => unlessEnded(run, step)));
 }
 
-const commandLines = (run: Operated, commands: readonly string[]): string =>
+/** What an operator can type, as a wait says it. */
+export const commandLines = (run: Operated, commands: readonly string[]): string =>
   commands.map((command) => run.commandLine(command)).join(' | ');
 
 /** null: the operator ended the upgrade first, and the step is cancelled. */

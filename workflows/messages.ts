@@ -38,6 +38,9 @@ export type WaveProgress = { readonly hosts: readonly HostProgress[]; readonly w
 
 /** Of upgradeService: the same commands as an upgrade's, without those about single hosts. */
 export const serviceProgress = defineQuery<ServiceProgress>('serviceProgress');
+/** From a service's upgrade to the release's that started it: what it asks its operator; null: nothing any more. */
+export const serviceAsks = defineSignal<[ServiceQuestion]>('serviceAsks');
+export type ServiceQuestion = { readonly what: string | null };
 /** Of upgradeContainer. */
 export const containerProgress = defineQuery<ContainerProgress>('containerProgress');
 

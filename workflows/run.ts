@@ -13,6 +13,7 @@ import {
   type UpgradeInput,
   type UpgradePhase,
   type UpgradeState,
+  type Waiting,
 } from '../model/upgrade.ts';
 import { upgradePage } from './details.ts';
 import { closingProgress } from './closing.ts';
@@ -62,6 +63,8 @@ export class Run extends Operated {
   readonly warnings: Finding[] = [];
   readonly hosts = new Map<HostId, HostProgress>();
   readonly services = new Standings();
+  /** What the service's upgrade at work asks; who answers this upgrade answers it. */
+  serviceAsks: Waiting | null = null;
   plan: PreflightResult | null = null;
   waves: readonly WaveSummary[] = [];
 
@@ -191,7 +194,7 @@ export class Run extends Operated {
       phase: this.phase,
       hosts: [...this.hosts.values()],
       services: this.services.all(),
-      waiting: this.waiting(),
+      waiting: [...(this.serviceAsks === null ? [] : [this.serviceAsks]), ...this.waiting()],
       findings: [...this.findings, ...this.warnings],
       decisions: this.decisions,
       error: this.error,

@@ -5,7 +5,8 @@ import type { Run } from './run.ts';
 
 /** What a service's own upgrade is told, as a part of this one. */
 export function serviceInput(run: Run, name: ServiceId, action: ServiceUpgradeInput['action']): ServiceUpgradeInput {
-  const { upgrade, fleet, requestedBy } = run.input;
+  const { upgrade, fleet, requestedBy, policy } = run.input;
+  const { environmentRetryMs, environmentRetries } = policy;
   const loaded = run.services.loaded.get(name);
   assert(loaded !== undefined, `service ${name} was read before anything is done to it`);
   return {
@@ -16,7 +17,11 @@ export function serviceInput(run: Run, name: ServiceId, action: ServiceUpgradeIn
     fleet,
     requestedBy,
     // A service that fails goes back by itself, so that this upgrade decides on whole services only.
-    policy: { ...defaultServicePolicy, ...loaded.policy, onFailure: 'rollback' },
+    policy: {
+      ...defaultServicePolicy,
+      ...loaded.policy,
+      ...{ onFailure: 'rollback', environmentRetryMs, environmentRetries },
+    },
     release: {
       release: run.planned().release,
       fence: { epoch: run.epoch, sequence: run.takeSequence(SERVICE_SEQUENCES) },

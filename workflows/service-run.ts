@@ -19,6 +19,7 @@ import { Operated, type OperatorWishes } from './operated.ts';
 import { searchAttributes } from './search-attributes.ts';
 import { closingService } from './closing.ts';
 import { servicePage } from './service-page.ts';
+import { tellParent } from './tell-parent.ts';
 
 /** Longest text of one member's failure; characters. */
 const MAX_ERROR_LENGTH = 400;
@@ -71,11 +72,13 @@ export class ServiceRun extends Operated {
   }
 
   enter(state: ServiceUpgradeState): void {
+    const isAsking = this.state === 'waiting' || state === 'waiting';
     this.state = advanceUpgrade(this.state, state);
     upsertSearchAttributes([
       { key: searchAttributes.phase, value: 'services' },
       { key: searchAttributes.state, value: state },
     ]);
+    if (isAsking) tellParent(this);
     this.show();
   }
 

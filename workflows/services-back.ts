@@ -33,7 +33,10 @@ async function rollBackOne(run: Run, name: ServiceId): Promise<'go' | 'abort'> {
 
 /** The release is in place: what was kept for the way back goes. What can't be removed is told, and harms nobody. */
 export async function discardKept(run: Run): Promise<void> {
-  for (const name of run.services.names().filter((each) => run.services.changed.has(each))) {
+  // Agents look after what they keep, and new containers have no old ones beside them.
+  const isKept = (name: ServiceId): boolean =>
+    run.services.changed.has(name) && run.services.loaded.get(name)?.policy.mode === 'inPlace';
+  for (const name of run.services.names().filter(isKept)) {
     const ended = await followService(run, serviceInput(run, name, 'discardKept'), `remove what service ${name} kept`);
     if (ended?.end === 'succeeded') continue;
     const what = `old containers of service ${name} are still there, stopped: ${reasonOf(ended)}`;

@@ -95,9 +95,8 @@ function leave(run: Run, name: ServiceId): Ending {
   return run.ending();
 }
 
-function finish(run: Run, name: ServiceId, { members }: ServiceProgress): Ending {
-  run.services.count(name, members.length);
-  if (members.some(({ awayMs }) => awayMs !== null)) run.services.changed.add(name);
+function finish(run: Run, name: ServiceId, { members, membersLeftOut = 0 }: ServiceProgress): Ending {
+  if (membersLeftOut > 0 || members.some(({ to }) => to !== null)) run.services.changed.add(name);
   run.services.move(name, run.services.changed.has(name) ? 'done' : 'alreadyThere');
   return run.ending();
 }

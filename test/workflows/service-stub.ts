@@ -30,7 +30,7 @@ export async function upgradeService(input: ServiceUpgradeInput): Promise<Servic
   await condition(() => !wishes.isPaused);
   await member.tellMembers({ fleet, upgrade, service: service.name, image: wishes.heard.join(' '), states: [] });
   if (wishes.ending !== 'succeeded') return end(input, { state: wishes.ending });
-  if (replaced.outcome === 'alreadyThere') return end(input, { state: 'succeeded', awayMs: null });
+  if (replaced.outcome === 'alreadyThere') return end(input, { state: 'succeeded', isThere: true });
   if (replaced.outcome === 'putBack') return end(input, { state: 'rolledBack', error: replaced.reason });
   if (replaced.outcome !== 'replaced') throw failure('WrongInput', 'no, never');
   return end(input, { state: 'succeeded' });
@@ -54,12 +54,12 @@ function hear(): Wishes {
 
 function end(
   { upgrade, fleet, service, image, digest }: ServiceUpgradeInput,
-  how: { readonly state: ServiceProgress['state']; readonly error?: string; readonly awayMs?: null },
+  how: { readonly state: ServiceProgress['state']; readonly error?: string; readonly isThere?: true },
 ): ServiceProgress {
-  const awayMs = how.awayMs === undefined ? 5 : null;
+  const to = how.isThere === true ? null : 'new';
   return {
     ...{ id: upgrade, fleet, service: service.name, image, digest, state: how.state, phase: '1/1' },
-    members: [{ host, container: service.name, state: 'Active', stage: null, from: 'old', to: 'new', awayMs }],
+    members: [{ host, container: service.name, state: 'Active', stage: null, from: 'old', to, awayMs: 5 }],
     ...{ waiting: [], findings: [], decisions: [], error: how.error ?? null, startedAt: 1, finishedAt: 2 },
   };
 }
