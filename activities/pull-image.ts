@@ -7,8 +7,11 @@ import { readHostLevel } from './host-levels.ts';
 import { change, startBeat, type MemberBeat } from './member-beat.ts';
 import type { MemberActivities, PullImageInput, PullImageResult } from './member-activities.ts';
 import { engineOf } from './own-fleet.ts';
+import { inParallel } from './parallel.ts';
 import type { Ports } from './ports.ts';
 
+/** Images of one engine that are looked at at the same time. */
+const MAX_PARALLEL = 4;
 const MIB = 1024 ** 2;
 
 export type PullPorts = Pick<Ports, 'engine' | 'loadFleet' | 'registryAuth' | 'bus' | 'values'>;
@@ -94,10 +97,19 @@ async function checkPlatform(
   const [found, info] = await Promise.all([engine.inspectImage(image, signal), engine.info(signal)]);
   if (found === null) return failed('environment', `host ${host}: image ${image} is gone again after its pull`);
   if (runsImages(info.architecture, found.architecture)) return { outcome };
+  if (await runsAlready(engine, found.architecture, signal)) return { outcome };
   change(beat, { stage: 'finishing' });
   if (outcome === 'pulled') await engine.removeImage(image, signal);
   const here = imageArchitecture(info.architecture);
   return failed('input', `image ${image} is for ${found.architecture}, ${host} runs ${here}`);
+}
+
+/** By emulation: a host that runs a container of that architecture can run another. */
+async function runsAlready(engine: Engine, architecture: string, signal: AbortSignal): Promise<boolean> {
+  const running = (await engine.listContainers({}, signal)).filter((container) => container.running);
+  const images = [...new Set(running.map(({ imageId }) => imageId))];
+  const found = await inParallel(images, MAX_PARALLEL, async (image) => engine.inspectImage(image, signal));
+  return found.some((image) => image?.architecture === architecture);
 }
 
 const failed = (kind: 'environment' | 'input', message: string): Extract<PullImageResult, { outcome: 'failed' }> => ({

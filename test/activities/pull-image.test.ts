@@ -69,6 +69,14 @@ describe('pulling an image to a host', () => {
     expect(engine(0).images).not.toContain(IMAGE);
   });
 
+  it('an image for another architecture is fine where a container of that one runs already', async () => {
+    const { activities, input, engine } = start();
+    engine(0).foreign.set(IMAGE, 'arm64').set('emulated', 'arm64');
+    engine(0).run('other', 'emulated');
+
+    expect(await perform(activities.pullImage, input)).toEqual({ outcome: 'pulled' });
+  });
+
   it('an image for another architecture that was there before is left alone', async () => {
     const { activities, input, engine } = start();
     engine(0).images.add(IMAGE);
