@@ -52,6 +52,7 @@ const NO_RESTART: RestartSetting = { policy: 'no', retries: 0 };
  *    better than nothing running; from then on only the new one may start.
  * 4. The old one goes only when the new one is healthy, and runs at the last look. One that has ended is looked at before
  *    it gets its restart policy: an engine that restarts must not wake it.
+ * 5. Once the old one is gone there is no way back: what becomes of the new one then is no longer this replacement's.
  */
 export function nextMove({ old, fresh, restart }: SeenReplacement, { until, keepOld, isHealthy }: Forward): Move {
   if (fresh === null) return { move: 'create' };
@@ -61,6 +62,7 @@ export function nextMove({ old, fresh, restart }: SeenReplacement, { until, keep
   if (old?.running === true) return { move: 'stop', id: old.id };
   if (old !== null && !isSame(old.restart, NO_RESTART)) return { move: 'setRestart', id: old.id, restart: NO_RESTART };
   if (until === 'stopped') return { move: 'end' };
+  if (isHealthy && (old === null || old.at === 'kept')) return { move: 'end' };
   if (fresh.was.running && !fresh.wasTried) return { move: 'start', id: fresh.id };
   if (fresh.was.running && !fresh.running) return { move: 'check', id: fresh.id };
   if (!isSame(fresh.restart, restart)) return { move: 'setRestart', id: fresh.id, restart };
