@@ -5,7 +5,13 @@ import {
   type ContainerState,
   type ContainerWish,
 } from '../../model/engine.ts';
-import { isStandIn, keptName, type PutBackOutcome, type ReplacementOutcome } from '../../model/replacement.ts';
+import {
+  isStandIn,
+  keptName,
+  type PutBack,
+  type PutBackOutcome,
+  type ReplacementOutcome,
+} from '../../model/replacement.ts';
 import { isAsWished, putBack, replace } from './fake-replacement.ts';
 
 const away = (): Promise<never> => Promise.reject(new EngineError('refused', 'no engine in this test'));
@@ -115,8 +121,8 @@ export class FakeEngine implements ContainerEngine {
     return replace(this, replacement);
   }
 
-  putBackContainer({ container }: { readonly container: string }): Promise<PutBackOutcome> {
-    return putBack(this, container);
+  putBackContainer(way: PutBack): Promise<PutBackOutcome> {
+    return putBack(this, way);
   }
 
   compareContainer(wish: ContainerWish): Promise<'same' | 'different' | 'absent'> {

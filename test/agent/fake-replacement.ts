@@ -6,6 +6,7 @@ import {
   isOwnLabel,
   keptName,
   memoryLabels,
+  type PutBack,
   type PutBackOutcome,
   type Replacement,
   type ReplacementOutcome,
@@ -39,14 +40,19 @@ export async function replace(engine: FakeEngine, asked: Replacement): Promise<R
   return { outcome: 'replaced', id, previous: null, awayMs: 0, notes: [] };
 }
 
-export async function putBack(engine: FakeEngine, container: string): Promise<PutBackOutcome> {
+export async function putBack(engine: FakeEngine, { container, to }: PutBack): Promise<PutBackOutcome> {
   const place = engine.find(container);
   const isKept = place !== null && oldOf(engine, place)?.name === keptName(container, replacesOf(place));
-  const fresh = halfWay(engine, container) ?? (isKept ? place.id : null);
-  if (fresh === null) return { outcome: 'nothingKept', reason: `nothing of ${container} is kept` };
-  await goBack(engine, container, fresh);
-  const { id = '', image = '' } = engine.find(container) ?? {};
-  return { outcome: 'putBack', id, imageId: image };
+  const under = halfWay(engine, container);
+  if (under === null && to !== undefined && place?.id === to)
+    return { outcome: 'putBack', id: to, imageId: place.image };
+  const id = under ?? (isKept ? place.id : null);
+  const fresh = id === null ? null : engine.find(id);
+  if (fresh === null || (to !== undefined && replacesOf(fresh) !== to))
+    return { outcome: 'nothingKept', reason: `nothing of ${container} is kept` };
+  await goBack(engine, container, fresh.id);
+  const back = engine.find(container);
+  return { outcome: 'putBack', id: back?.id ?? '', imageId: back?.image ?? '' };
 }
 
 export function isAsWished(found: FakeContainer, wish: ContainerWish): boolean {

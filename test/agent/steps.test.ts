@@ -17,9 +17,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { placesUnder, type Places } from '../../agent/places.ts';
 import type { HostSteps, Json, StepPlace } from '../../agent/ports.ts';
 import { createHostSteps } from '../../agent/steps/host-steps.ts';
-import { parseStepId, parseUpgradeId } from '../../model/ids.ts';
-import type { ContainerStep, Step } from '../../model/release.ts';
-import { FakeEngine, noEngine } from './fake-engine.ts';
+import { parseUpgradeId } from '../../model/ids.ts';
+import type { Step } from '../../model/release.ts';
+import { noEngine } from './fake-engine.ts';
 import { releaseOf } from './states.ts';
 import { countingStep, filesStep, write } from './test-host.ts';
 
@@ -183,129 +183,5 @@ describe('run', () => {
     const step = countingStep('r', 'x', { command: ['/no/such/program'] });
 
     await expect(steps().apply(step, place())).rejects.toThrow('/no/such/program could not be started');
-  });
-});
-
-describe('container', () => {
-  const image = `registry.lab:5000/dns@sha256:${'d'.repeat(64)}`;
-  const step: ContainerStep = {
-    id: parseStepId('dns'),
-    type: 'container',
-    name: 'dns',
-    image,
-    command: [],
-    env: { ZONE: 'lab' },
-    ports: ['53:53/udp'],
-    volumes: [],
-    network: 'bridge',
-    restart: 'always',
-    base: 'stated',
-    timeoutMs: 5_000,
-  };
-  let engine: FakeEngine;
-  beforeEach(() => {
-    engine = new FakeEngine();
-  });
-
-  test('a new container runs, and goes again', async () => {
-    await goThereAndBack(createHostSteps(places, engine), step, () => {
-      expect(engine.names()).toEqual(['dns running always']);
-    });
-
-    expect(engine.names()).toEqual([]);
-  });
-
-  test('the old container is kept stopped, and runs again as the same one', async () => {
-    const { id } = await engine.createContainer({ ...step, image: 'old', labels: {} });
-    await engine.startContainer(id);
-
-    await goThereAndBack(createHostSteps(places, engine), step, () => {
-      expect(engine.names()).toEqual([
-        'dns running always',
-        expect.stringMatching(/^dns\.refit-kept-[0-9a-f]{8} exited no$/),
-      ]);
-    });
-
-    expect(engine.names()).toEqual(['dns running always']);
-    expect((await engine.inspectContainer('dns'))?.id).toBe(id);
-  });
-
-  test('killed at every call in turn, the same call goes on where it ended', async () => {
-    for (let call = 1; call <= 12; call += 1) {
-      engine = new FakeEngine();
-      const { id } = await engine.createContainer({ ...step, image: 'old', labels: {} });
-      await engine.startContainer(id);
-      const steps = createHostSteps(places, engine);
-      const before = await steps.capture(step, place());
-
-      engine.failCall(call);
-      await steps.apply(step, place(before)).catch(() => undefined);
-      engine.failCall(0);
-      await steps.apply(step, place(before));
-
-      expect(engine.names(), `killed at call ${call}`).toEqual([
-        'dns running always',
-        expect.stringMatching(/^dns\.refit-kept-[0-9a-f]{8} exited no$/),
-      ]);
-      engine.failCall(call);
-      await steps.undo(step, place(before)).catch(() => undefined);
-      engine.failCall(0);
-      await steps.undo(step, place(before));
-      expect(engine.names(), `undo killed at call ${call}`).toEqual(['dns running always']);
-      expect((await engine.inspectContainer('dns'))?.id).toBe(id);
-    }
-  });
-
-  test('two upgrades of a container are undone one after the other', async () => {
-    const steps = createHostSteps(places, engine);
-    const { id } = await engine.createContainer({ ...step, image: 'old', labels: {} });
-    await engine.startContainer(id);
-    const second = { ...step, env: { ZONE: 'other' } };
-    for (const journal of ['j1', 'j2', 'j3']) write(join(places.journal, `${journal}.jsonl`), '');
-    const first = { ...place(), journal: 'j1' };
-    const before = await steps.capture(step, first);
-    await steps.apply(step, { ...first, before });
-    const beforeSecond = await steps.capture(second, { ...place(), journal: 'j2' });
-    await steps.apply(second, { ...place(beforeSecond), journal: 'j2' });
-
-    await steps.undo(second, { ...place(beforeSecond), journal: 'j2' });
-    expect(await steps.check(step, { ...first, before })).toBe(true);
-    await steps.undo(step, { ...first, before });
-
-    expect(engine.names()).toEqual(['dns running always']);
-    expect((await engine.inspectContainer('dns'))?.id).toBe(id);
-  });
-
-  test('a kept container goes when its upgrade is no longer kept', async () => {
-    const steps = createHostSteps(places, engine);
-    await engine.startContainer((await engine.createContainer({ ...step, image: 'old', labels: {} })).id);
-    const before = await steps.capture(step, { ...place(), journal: 'j1' });
-    await steps.apply(step, { ...place(before), journal: 'j1' });
-    expect(engine.names()).toHaveLength(2);
-
-    await steps.capture({ ...step, env: {} }, { ...place(), journal: 'j9' });
-
-    expect(engine.names()).toEqual(['dns running always']);
-  });
-
-  test('a container that dies at once is a failure that says so', async () => {
-    engine.diesAtOnce = true;
-    const steps = createHostSteps(places, engine);
-    const before = await steps.capture(step, place());
-
-    await expect(steps.apply(step, place(before))).rejects.toThrow(
-      'container dns did not stay up: exited, exit code 1',
-    );
-  });
-
-  test('an engine that is away for a moment is waited for', async () => {
-    engine.awayFor = 2;
-    expect(await createHostSteps(places, engine).check(step, place())).toBe(false);
-  });
-
-  test('a missing image is what a probe says', async () => {
-    engine.images.clear();
-
-    expect(await createHostSteps(places, engine).probe(step, place())).toMatchObject({ ok: false });
   });
 });
