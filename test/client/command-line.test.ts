@@ -39,6 +39,8 @@ describe('the command line', () => {
     for (const name of [
       'upgrade',
       'upgrades',
+      'container',
+      'service',
       'plan',
       'pause',
       'rollback',
@@ -59,6 +61,10 @@ describe('the command line', () => {
     ['upgrades', 'show'],
     ['upgrades', 'watch'],
     ['upgrades', 'history'],
+    ['container', 'upgrade'],
+    ['service', 'upgrade'],
+    ['service', 'status'],
+    ['service', 'rollback'],
     ['plan'],
     ['pause'],
     ['approve'],
@@ -82,6 +88,9 @@ describe('the command line', () => {
     ['a bad option value', ['upgrade', 'x:1', '--waves', '0'], 'A wave has at least one host.'],
     ['an id that can be none', ['pause', 'Lab 1'], 'expected an upgrade name'],
     ['options that contradict each other', ['plan', 'x:1', '--install', 'serial', '--waves', '1'], '--install waves'],
+    ['an option where a host is due', ['container', 'upgrade', '--bogus', 'h', 'c', 'x:1'], "unknown option '--bogus'"],
+    ['an unknown option of a service', ['service', 'upgrade', 'web', 'x:1', '--bogus'], "unknown option '--bogus'"],
+    ['a name that no service has', ['service', 'status', 'My Web'], 'expected a service name'],
     ['no fleet file', ['fleet'], 'expected this file in'],
     ['no fleet file to serve', ['dev'], 'expected this file in'],
   ])('refuses %s as wrong input', async (_, argv, message) => {
@@ -102,11 +111,48 @@ describe('the command line', () => {
     ['Temporal', ['upgrades'], 'temporal at 127.0.0.1:1 does not answer'],
     ['etcd', ['fleet', 'status', '--json'], 'etcd at http://127.0.0.1:1 does not answer'],
     ['the registry', ['plan', 'registry.lab:5000/sample:2.0.0'], 'registry.lab:5000'],
+    ['Temporal for a container', ['container', 'rollback', 'host-1', 'db'], 'temporal at 127.0.0.1:1 does not answer'],
+    ['Temporal for a service', ['service', 'pause', 'web'], 'temporal at 127.0.0.1:1 does not answer'],
+    ['an engine', ['service', 'status', 'web'], 'not seen: host host-1: '],
   ])('says that %s can’t be reached, where, and ends with 3', async (_, argv, message) => {
     const { exitCode, stderr } = await refit(argv, { env: { REFIT_FLEET: writeFleet() } });
 
     expect(stderr).toContain(message);
     expect(exitCode).toBe(3);
+  });
+
+  it.each([
+    ['host', ['container', 'upgrade', 'host-9', 'db', 'db:2'], 'fleet nowhere has no host host-9; its hosts: host-1'],
+    ['container’s name', ['container', 'upgrade', 'host-1', '../db', 'db:2'], 'expected the name of a container'],
+  ])('refuses a %s that can’t be, before it asks anybody', async (_, argv, message) => {
+    const { exitCode, stderr } = await refit(argv, { env: { REFIT_FLEET: writeFleet() } });
+
+    expect(stderr).toContain(message);
+    expect(exitCode).toBe(2);
+  });
+
+  it('takes its own options also behind the words of a container’s command, until --', async () => {
+    const fleet = ['--json', '--fleet', writeFleet()];
+    const upgrade = ['container', 'upgrade', 'host-9', 'db', 'db:2'];
+
+    const trailing = await refit([...upgrade, 'sh', '-c', 'exit 1', ...fleet]);
+    const fenced = await refit([...upgrade, '--', 'sh', ...fleet]);
+
+    expect(JSON.parse(trailing.stdout)).toMatchObject({ exitCode: 2 });
+    expect(trailing.stderr).toContain('fleet nowhere has no host host-9');
+    expect(fenced).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(fenced.stderr).toContain('expected this file in');
+  });
+
+  it('shows of a service what it can, and names what it could not see', async () => {
+    const { exitCode, stdout } = await refit(['service', 'status', 'web', '--json'], {
+      env: { REFIT_FLEET: writeFleet() },
+    });
+
+    expect(exitCode).toBe(3);
+    const status: unknown = JSON.parse(stdout);
+    expect(status).toMatchObject({ service: 'web', upgrade: null, members: [] });
+    expect(JSON.stringify(status)).toContain('etcd at http://127.0.0.1:1 does not answer');
   });
 
   it('takes the fleet file before and after the command', async () => {
