@@ -7,20 +7,23 @@ import { addServiceOptions, servicePolicyFrom, type ServiceOptions } from '../..
 import type { ContainerUpgrade } from '../../model/container-upgrade.ts';
 import { defaultServicePolicy, type ServicePolicy } from '../../model/service.ts';
 
+type Words = readonly [host: string, name: string, image: string, words: readonly string[], ContainerOptions];
+
 /** What `refit container upgrade …` would ask for. */
 async function containerUpgrade(...argv: readonly string[]): Promise<ContainerUpgrade> {
   const program = quiet(new Command('refit').enablePositionalOptions());
   registerContainers(program);
-  const group = program.commands[0] ?? program;
+  const [group = program] = program.commands;
   const command = group.commands.find((each) => each.name() === 'upgrade') ?? group;
-  let asked: ContainerUpgrade | null = null;
+  const asked: ContainerUpgrade[] = [];
   for (const each of [group, command]) quiet(each);
-  command.action((_host: string, _name: string, image: string, ...rest: [string[], ContainerOptions]) => {
-    asked = containerUpgradeFrom(image, ...rest);
+  command.action((...[, , image, words, options]: Words) => {
+    asked.push(containerUpgradeFrom(image, words, options));
   });
   await program.parseAsync(['container', 'upgrade', ...argv], { from: 'user' });
-  if (asked === null) throw new Error('the command did not run');
-  return asked;
+  const [first] = asked;
+  if (first === undefined) throw new Error('the command did not run');
+  return first;
 }
 
 function servicePolicy(...argv: readonly string[]): ServicePolicy {
@@ -80,7 +83,7 @@ describe('the options of a container’s upgrade', () => {
     ['no option of refit’s in front of --', ['--user', 'root', '--', '--user', 'web'], ['--user', 'web'], 'root'],
     ['no option of refit’s behind its words', ['server', '--user', 'web'], ['server'], 'web'],
     ['an own -- behind its words', ['git', '-C', '/', '--', '--json'], ['git', '-C', '/', '--', '--json'], undefined],
-  ])('behind the image leave %s to the container’s command', async (_, argv, command, user) => {
+  ])('behind the image leave %s to the container’s command', async (...[, argv, command, user]) => {
     const { settings } = await containerUpgrade('host-1', 'web', 'web:2', ...argv);
 
     expect(settings).toEqual({ command, ...(user !== undefined && { user }) });
