@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { EngineConnection } from '../../drivers/docker/connection.ts';
-import type { ContainerSettings } from '../../model/replacement.ts';
+import { isOwnLabel, type ContainerSettings } from '../../model/replacement.ts';
 import { matching } from '../matching.ts';
 import { startEngine, type TestEngine } from '../parts/engine.ts';
-import { replaceByHand, wantedOf } from './replacing/by-hand.ts';
 import { get, makeImage, post, type Fields } from './replacing/images.ts';
+import { replace, wantedOf } from './replacing/replaced.ts';
 
 const BASE = 'base:1';
-const HOUR_NS = 3_600_000_000_000;
+const INTERVAL_NS = 500_000_000;
 const RUN = 'exec /bin/busybox sleep 9999';
 
 const old: Fields = {
@@ -16,7 +16,7 @@ const old: Fields = {
   Cmd: [RUN],
   Env: ['PATH=/bin', 'ONLY_OLD=1', 'BOTH=old'],
   Labels: { 'only-old': '1', both: 'old' },
-  Healthcheck: { Test: ['CMD', '/bin/sh', '-c', 'exit 0'], Interval: HOUR_NS, Retries: 2 },
+  Healthcheck: { Test: ['CMD', '/bin/sh', '-c', 'exit 0'], Interval: INTERVAL_NS, Retries: 2 },
   User: '1:1',
   WorkingDir: '/old',
   ExposedPorts: { '1000/tcp': {}, '2000/tcp': {} },
@@ -28,7 +28,7 @@ const fresh: Fields = {
   Cmd: [`: fresh; ${RUN}`],
   Env: ['PATH=/bin:/sbin', 'ONLY_NEW=1', 'BOTH=new'],
   Labels: { 'only-new': '1', both: 'new' },
-  Healthcheck: { Test: ['CMD', '/bin/busybox', 'true'], Interval: HOUR_NS, Retries: 9 },
+  Healthcheck: { Test: ['CMD', '/bin/busybox', 'true'], Interval: INTERVAL_NS, Retries: 9 },
   User: '2:2',
   WorkingDir: '/new',
   ExposedPorts: { '3000/tcp': {} },
@@ -37,8 +37,11 @@ const fresh: Fields = {
 /** Of the command alone: no entrypoint. */
 const bare: Fields = { Cmd: ['/bin/busybox', 'sleep', '9999'], Env: ['PATH=/bin'], StopSignal: 'SIGKILL' };
 
-const configOf = (inspect: unknown): Fields =>
-  z.object({ Config: z.record(z.string(), z.unknown()) }).parse(inspect).Config;
+/** Without the labels by which a replacement is remembered. */
+function configOf(inspect: unknown): Fields {
+  const found = z.object({ Config: z.looseObject({ Labels: z.record(z.string(), z.string()) }) }).parse(inspect).Config;
+  return { ...found, Labels: Object.fromEntries(Object.entries(found.Labels).filter(([name]) => !isOwnLabel(name))) };
+}
 const hostOf = (inspect: unknown): Fields =>
   z.object({ HostConfig: z.record(z.string(), z.unknown()) }).parse(inspect).HostConfig;
 
@@ -57,6 +60,7 @@ describe('what the image gives and what a person set', () => {
     await started.importBusybox(BASE);
     for (const [name, config] of Object.entries({ old, fresh, bare }))
       await makeImage(connection, { base: BASE, name: `${name}:1`, config });
+    await makeImage(connection, { base: BASE, name: 'bare:2', config: { ...bare, Labels: { newer: '1' } } });
   });
   afterAll(() => started.close());
 
@@ -76,11 +80,13 @@ describe('what the image gives and what a person set', () => {
     });
     await post(connection, `/containers/${name}/start`);
 
-    const wanted = await replaceByHand(connection, { name, image: to, settings });
+    const wanted = await wantedOf(connection, { name, image: to, settings });
+    expect(await replace(connection, { name, image: to, settings })).toMatchObject({ outcome: 'replaced' });
 
     const again = await wantedOf(connection, { name, image: to, settings });
     const plain = await wantedOf(connection, { name, image: to });
     expect(again.digest, 'the same wish again').toBe(plain.digest);
+    expect(await replace(connection, { name, image: to, settings })).toMatchObject({ outcome: 'alreadyThere' });
     if (Object.keys(settings).length === 0) expect(plain.digest, 'the wish that made it').toBe(wanted.digest);
     const made = await inspect(name);
     return { config: configOf(made), host: hostOf(made) };
@@ -108,7 +114,7 @@ describe('what the image gives and what a person set', () => {
 
     expect(config).toMatchObject({
       Labels: { both: 'mine', own: '1', 'only-new': '1' },
-      Healthcheck: { Test: ['CMD', '/bin/sh', '-c', 'true'], Interval: HOUR_NS, Retries: 9 },
+      Healthcheck: { Test: ['CMD', '/bin/sh', '-c', 'true'], Interval: INTERVAL_NS, Retries: 9 },
       User: '7:7',
       WorkingDir: '/mine',
       Entrypoint: fresh.Entrypoint,
@@ -119,14 +125,18 @@ describe('what the image gives and what a person set', () => {
   });
 
   test('data of a volume that only the old image declared stays, and what the new one declares is new', async () => {
-    await makeImage(connection, { base: BASE, name: 'stores:1', config: { ...fresh, Volumes: { '/new-data': {} } } });
+    await makeImage(connection, {
+      base: BASE,
+      name: 'stores:1',
+      config: { ...fresh, Volumes: { '/new-data': {} }, StopSignal: 'SIGKILL' },
+    });
     await post(connection, '/containers/create', { body: { Image: 'old:1' }, query: { name: 'stores' } });
     await post(connection, '/containers/stores/start');
     const before = volumesOf(await inspect('stores'));
 
-    await replaceByHand(connection, { name: 'stores', image: 'stores:1' });
+    await replace(connection, { name: 'stores', image: 'stores:1' });
     const after = volumesOf(await inspect('stores'));
-    await replaceByHand(connection, { name: 'stores', image: 'fresh:1' });
+    await replace(connection, { name: 'stores', image: 'fresh:1' });
 
     expect(before).toEqual({ '/old-data': matching(VOLUME_ID) });
     expect(after).toEqual({ ...before, '/new-data': matching(VOLUME_ID) });
@@ -209,7 +219,7 @@ describe('what the image gives and what a person set', () => {
     ],
     [
       'the command of an image without an entrypoint',
-      { image: 'bare:1', to: 'bare:1', config: { Cmd: ['/bin/busybox', 'sleep', '5555'] } },
+      { image: 'bare:1', to: 'bare:2', config: { Cmd: ['/bin/busybox', 'sleep', '5555'] } },
       {},
       { Entrypoint: null, Cmd: ['/bin/busybox', 'sleep', '5555'] },
     ],

@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EngineConnection } from '../../drivers/docker/connection.ts';
 import { attempt } from '../../lab/programs.ts';
 import { startEngine, type TestEngine } from '../parts/engine.ts';
-import { replaceByHand, wantedOf } from './replacing/by-hand.ts';
 import { differencesOf, isExplained } from './replacing/differences.ts';
 import { always } from './replacing/explained.ts';
 import { createStarted, get, makeImage, post, type Fields } from './replacing/images.ts';
 import { matrix, type Nets, type Run } from './replacing/matrix.ts';
+import { replace, wantedOf } from './replacing/replaced.ts';
 
 /** Networks of their own for each process of tests: subnets of a machine may not overlap. */
 const SUBNETS = 200;
@@ -73,11 +73,13 @@ describe('a container that is replaced', () => {
     await run(name, one);
     const before = await inspect(name);
 
-    const wanted = await replaceByHand(connection, { name, image: 'new:1' });
+    const wanted = await wantedOf(connection, { name, image: 'new:1' });
+    const outcome = await replace(connection, { name, image: 'new:1' });
     const after = await inspect(name);
     const again = await wantedOf(connection, { name, image: 'new:1' });
     const differences = differencesOf(before, after);
 
+    expect(outcome).toMatchObject({ outcome: 'replaced', notes: wanted.notes });
     expect(differences.filter((difference) => !isExplained(difference, [...always, ...one.explained]))).toEqual([]);
     for (const explained of one.explained)
       expect(
@@ -85,5 +87,6 @@ describe('a container that is replaced', () => {
         explained.why,
       ).toBe(true);
     expect(again.digest).toBe(wanted.digest);
+    expect(await replace(connection, { name, image: 'new:1' })).toMatchObject({ outcome: 'alreadyThere' });
   });
 });

@@ -8,7 +8,11 @@ export const always: readonly Explained[] = [
   { path: /^Id$/, why: 'Docker can not keep the id' },
   { path: /^Created$/, why: 'it was created later' },
   { path: /^State\.(Pid|StartedAt|FinishedAt)$/, why: 'another process, started later' },
-  { path: /^State\.Health\.Log/, why: 'checks of another process' },
+  { path: /^State\.Health\./, why: 'checks of another process' },
+  {
+    path: /^Config\.Labels\.dev\.refit\.(config|replaces|was)$/,
+    why: 'what the engine is to remember of the replacement',
+  },
   { path: /^Image$/, why: 'the new image: what was asked for' },
   { path: /^Config\.Image$/, why: 'the new image: what was asked for' },
   { path: /^(ResolvConf|Hostname|Hosts|Log)Path$/, why: 'the engine keeps them in a folder named by the id' },

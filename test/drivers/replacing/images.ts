@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import type { EngineConnection } from '../../../drivers/docker/connection.ts';
 
 /** In the engine's words: Env, Cmd, Entrypoint, Labels and so on. */
@@ -40,9 +39,3 @@ export async function createStarted(connection: EngineConnection, name: string, 
   await post(connection, '/containers/create', { body, query: { name } });
   await post(connection, `/containers/${name}/start`);
 }
-
-export const networkNames = (inspect: unknown): readonly string[] =>
-  Object.keys(
-    z.object({ NetworkSettings: z.object({ Networks: z.record(z.string(), z.unknown()) }) }).parse(inspect)
-      .NetworkSettings.Networks,
-  );
