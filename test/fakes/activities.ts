@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { cancellationSignal, heartbeat } from '@temporalio/activity';
+import { cancellationSignal } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { MAX_FINDINGS, type Activities, type ChainInput } from '../../activities/activities.ts';
 import { assert } from '../../model/assert.ts';
@@ -11,9 +11,8 @@ import { MAX_WAVE_HOSTS, packWaves, planServices, planWaves, type Plan, type Pla
 import { FakeChain } from './fake-chain.ts';
 import type { FakeFleet } from './fake-fleet.ts';
 import type { FakeHost } from './fake-host.ts';
-
-/** Time between two heartbeats of a fake; ms. */
-const BEAT_MS = 200;
+import { createFakeMemberActivities } from './members.ts';
+import { whileBeating } from './while-beating.ts';
 
 /** The activities over fleets in memory: a small working program, not a list of answers. */
 export function createFakeActivities(fleets: ReadonlyMap<FleetId, FakeFleet>): Activities {
@@ -32,6 +31,7 @@ export function createFakeActivities(fleets: ReadonlyMap<FleetId, FakeFleet>): A
     };
   };
   return {
+    ...createFakeMemberActivities(on),
     claimEpoch: on('claimEpoch', async (fleet, { run }) => {
       if (!fleet.epochs.includes(run)) fleet.epochs.push(run);
       return Promise.resolve({ epoch: fleet.epochs.indexOf(run) + 1 });
@@ -137,17 +137,6 @@ async function outcomeOf(fleet: FakeFleet, host: FakeHost): Promise<HostOutcome>
   await whileBeating(async () => fleet.until(() => host.outcome !== null, cancellationSignal()));
   assert(host.outcome !== null, 'the agent has ended');
   return host.outcome;
-}
-
-/** Cancellation reaches only activities that beat. */
-async function whileBeating(step: () => Promise<void>): Promise<void> {
-  heartbeat();
-  const timer = setInterval(() => heartbeat(), BEAT_MS);
-  try {
-    await step();
-  } finally {
-    clearInterval(timer);
-  }
 }
 
 function throwIfFenced(fleet: FakeFleet): void {

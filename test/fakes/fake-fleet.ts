@@ -4,7 +4,9 @@ import { parseDigest, parseFleetId, parseHostId, type FleetId, type HostId } fro
 import type { Plan } from '../../model/plan.ts';
 import type { ReleaseRef, ServiceRelease } from '../../model/release.ts';
 import type { Finding } from '../../model/upgrade.ts';
+import type { OrderMembersInput } from '../../activities/member-activities.ts';
 import { FakeHost } from './fake-host.ts';
+import { FakeMembers } from './fake-members.ts';
 import type { FakeChain } from './fake-chain.ts';
 
 /** A whole fleet in memory: hosts with their agents, what the bus would hold, and faults to inject. */
@@ -26,6 +28,10 @@ export class FakeFleet {
   findings: readonly Finding[] = [];
   /** Of the release. */
   services: readonly ServiceRelease[] = [];
+  /** Containers, by service or by themselves. */
+  readonly members = new FakeMembers((event) => this.changed(event));
+  /** Given to agents about members. */
+  readonly orders: OrderMembersInput[] = [];
   chain: FakeChain | null = null;
   /** Set: another run has taken over. */
   isFenced = false;

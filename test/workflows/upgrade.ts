@@ -1,18 +1,14 @@
-import {
-  WorkflowFailedError,
-  WorkflowUpdateFailedError,
-  type Client,
-  type WorkflowHandleWithStartDetails,
-} from '@temporalio/client';
+import { WorkflowFailedError, type Client, type WorkflowHandleWithStartDetails } from '@temporalio/client';
 import { ApplicationFailure, TypedSearchAttributes } from '@temporalio/common';
 import { toProgress } from '../../client/parse.ts';
-import { parseHostId, parseUpgradeId, type HostId, type UpgradeId } from '../../model/ids.ts';
+import { parseHostId, parseUpgradeId, type UpgradeId } from '../../model/ids.ts';
 import { defaultPolicy, type Policy } from '../../model/policy.ts';
-import type { HostProgress, OperatorCommand, Progress, UpgradeInput } from '../../model/upgrade.ts';
-import { fleetWorkflowId, progress, upgradeFleetType, type CommandAnswer } from '../../workflows/messages.ts';
+import type { HostProgress, Progress, UpgradeInput } from '../../model/upgrade.ts';
+import { fleetWorkflowId, progress, upgradeFleetType } from '../../workflows/messages.ts';
 import { searchAttributes } from '../../workflows/search-attributes.ts';
 import type { FakeFleet } from '../fakes/fake-fleet.ts';
 import { eventually } from '../eventually.ts';
+import { Spoken } from './spoken.ts';
 
 /** Longest that a test waits for an upgrade to get somewhere; ms. */
 const WITHIN_MS = 30_000;
@@ -21,13 +17,12 @@ const WITHIN_MS = 30_000;
 const quickPolicy: Policy = { ...defaultPolicy, environmentRetryMs: 20, environmentRetries: 3 };
 
 /** One upgrade, as an operator sees it. */
-export class Upgrade {
+export class Upgrade extends Spoken {
   readonly id: UpgradeId;
-  readonly handle: WorkflowHandleWithStartDetails;
 
   constructor(id: UpgradeId, handle: WorkflowHandleWithStartDetails) {
+    super(handle);
     this.id = id;
-    this.handle = handle;
   }
 
   async progress(): Promise<Progress & { readonly waveWorkflowId: string | null }> {
@@ -45,28 +40,8 @@ export class Upgrade {
     );
   }
 
-  /** Accepted: what happens next. Refused: why. */
-  async command(
-    name: string,
-    argument: OperatorCommand & { readonly host?: HostId; readonly step?: string } = {},
-  ): Promise<string> {
-    try {
-      const answer = await this.handle.executeUpdate<CommandAnswer, [unknown]>(name, { args: [argument] });
-      return answer.message;
-    } catch (error) {
-      if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
-        return error.cause.message;
-      }
-      throw error;
-    }
-  }
-
   async onHost(name: 'retryHost' | 'skipHost', host: string): Promise<string> {
     return this.command(name, { host: parseHostId(host) });
-  }
-
-  async signal(name: string, ...args: readonly unknown[]): Promise<void> {
-    await this.handle.signal(name, ...args);
   }
 
   /** How it ended, also if it failed. */
