@@ -2,16 +2,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Fleet, FleetHost, TlsFiles } from '../model/fleet.ts';
-import { isName, parseFleetId, parseHostId } from '../model/ids.ts';
-import {
-  DocumentProblems,
-  formatPath,
-  itemPaths,
-  parseYaml,
-  schemaProblems,
-  valueAt,
-  type Problem,
-} from './yaml-document.ts';
+import { parseFleetId, parseHostId } from '../model/ids.ts';
+import { name, repeated, text } from './fleet-fields.ts';
+import { LoadBalancers, Services, serviceProblems } from './fleet-services.ts';
+import { DocumentProblems, parseYaml, schemaProblems, type Problem } from './yaml-document.ts';
 
 /** A fleet file that is missing or wrong, with all its faults. */
 export class FleetFileProblems extends DocumentProblems {
@@ -26,6 +20,7 @@ export function loadFleet(file: string): Fleet {
   const problems = [
     ...(parsed.success ? [] : schemaProblems(parsed.error.issues, document.value)),
     ...repeatedHosts(document.value),
+    ...serviceProblems(document.value),
   ];
   if (!parsed.success || problems.length > 0) throw new FleetFileProblems(file, problems.map(document.describe));
   return toFleet(parsed.data, dirname(resolve(file)));
@@ -52,12 +47,6 @@ export function nearestFleetFile(env: NodeJS.ProcessEnv = process.env, folder: s
 
 const DEFAULT_FILE = join('.refit', 'fleet.yaml');
 
-const text = (expected: string, pattern: RegExp): z.ZodString =>
-  z.string({ error: `expected ${expected}` }).regex(pattern, { error: `expected ${expected}`, abort: true });
-const name = (what: string): z.ZodString =>
-  z
-    .string({ error: `expected the name of a ${what}` })
-    .refine(isName, { error: `expected a ${what}'s name of lower-case letters, digits, dots and dashes`, abort: true });
 const httpUrl = (expected: string): z.ZodString => text(expected, /^https?:\/\/[^\s/]+\/?$/);
 
 const tls = { caFile: z.string().optional(), certFile: z.string().optional(), keyFile: z.string().optional() };
@@ -108,6 +97,8 @@ const FleetFile = z.strictObject({
       }),
     )
     .default({}),
+  loadBalancers: LoadBalancers,
+  services: Services,
   temporal: z
     .strictObject({
       address: text('an address such as 127.0.0.1:7233', /^\S+:\d+$/),
@@ -127,20 +118,10 @@ function readText(file: string): string {
 }
 
 /** A host that stands twice would be counted twice, and one engine under two names would be two hosts. */
-function repeatedHosts(value: unknown): readonly Problem[] {
-  const hosts = itemPaths(value, ['hosts']);
-  const fields = [hosts.map((host) => [...host, 'name']), hosts.map((host) => [...host, 'engine', 'endpoint'])];
-  return fields.flatMap((paths) => {
-    const first = new Map<unknown, Problem['path']>();
-    return paths.flatMap((path): readonly Problem[] => {
-      const found = valueAt(value, path);
-      const earlier = first.get(found);
-      if (earlier === undefined) first.set(found, path);
-      if (earlier === undefined || typeof found !== 'string') return [];
-      return [{ path, message: `"${found}" is already ${formatPath(earlier)}` }];
-    });
-  });
-}
+const repeatedHosts = (value: unknown): readonly Problem[] => [
+  ...repeated(value, 'hosts', ['name']),
+  ...repeated(value, 'hosts', ['engine', 'endpoint']),
+];
 
 function toFleet(file: z.output<typeof FleetFile>, folder: string): Fleet {
   const { etcd, temporal } = file;
@@ -164,6 +145,8 @@ function toFleet(file: z.output<typeof FleetFile>, folder: string): Fleet {
         { endpoint, credentialsFile: credentialsFile === undefined ? null : resolve(folder, credentialsFile) },
       ]),
     ),
+    loadBalancers: file.loadBalancers,
+    services: file.services,
     temporal: temporal === undefined ? null : { ...temporal, ui: temporal.ui ?? null },
   };
 }

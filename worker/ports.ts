@@ -4,6 +4,7 @@ import * as values from '../drivers/bus-values.ts';
 import { createEngine } from '../drivers/docker/engine.ts';
 import { createEtcdBus } from '../drivers/etcd/bus.ts';
 import { loadFleet } from '../drivers/fleet-file.ts';
+import { createHaproxy } from '../drivers/haproxy/balancer.ts';
 import { parseReference } from '../drivers/oci/reference.ts';
 import { pause } from '../drivers/pause.ts';
 import { createRegistry } from '../drivers/registry.ts';
@@ -11,8 +12,10 @@ import { versionJump } from '../drivers/version-jump.ts';
 import type { Engine } from '../model/engine.ts';
 import type { Fleet } from '../model/fleet.ts';
 import type { HostId } from '../model/ids.ts';
+import type { LoadBalancer } from '../model/load-balancer.ts';
 import type { Clock } from '../model/ports.ts';
 import { readCredentials } from './credentials.ts';
+import { readEnvFile } from './env-file.ts';
 import { askEtcdHealth } from './etcd-health.ts';
 
 export type WorkerLog = (message: string, fields: Readonly<Record<string, unknown>>) => void;
@@ -33,6 +36,8 @@ export function createPorts(fleetFile: string, log: WorkerLog): { readonly ports
     values,
     registry: createRegistry(fleet.registries),
     engine: rememberEngines(() => loadFleet(fleetFile)),
+    loadBalancer: (name) => findLoadBalancer(loadFleet(fleetFile), name),
+    readEnvFile,
     loadFleet: () => loadFleet(fleetFile),
     registryAuth: async (image) => {
       const file = fleet.registries[parseReference(image).registry]?.credentialsFile ?? null;
@@ -42,6 +47,13 @@ export function createPorts(fleetFile: string, log: WorkerLog): { readonly ports
     etcdHealth: async (signal) => askEtcdHealth(fleet.etcd, signal),
   };
   return { ports, close: () => bus.close() };
+}
+
+function findLoadBalancer({ loadBalancers }: Fleet, name: string): LoadBalancer {
+  const found = loadBalancers.find((balancer) => balancer.name === name);
+  if (found !== undefined) return createHaproxy(found);
+  const known = loadBalancers.length === 0 ? 'none' : loadBalancers.map((balancer) => balancer.name).join(', ');
+  throw new Error(`load balancer ${name} is not in the fleet file any more; it has ${known}`);
 }
 
 /** One engine a host, and a new one when the fleet file names another endpoint. */

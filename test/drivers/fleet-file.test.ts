@@ -17,7 +17,17 @@ etcd:
   hostTls: { caFile: /etc/refit/ca.pem, certFile: /etc/refit/c.pem, keyFile: /etc/refit/k.pem }
 registries:
   registry.lab:5000: { endpoint: "http://127.0.0.1:25000", credentialsFile: registry.json }
+loadBalancers:
+  - { name: edge, type: haproxy, endpoint: "unix:///run/haproxy/admin.sock" }
+services:
+  - { name: web, balancer: { loadBalancer: edge, backend: web } }
+  - { name: db, selector: { app: db, tier: "1" } }
 temporal: { address: "127.0.0.1:7233", ui: "http://127.0.0.1:8233" }
+`;
+
+const MINIMAL = `fleet: edge
+hosts: [{ name: host-1, engine: { endpoint: "unix:///run/docker.sock" } }]
+etcd: { endpoints: ["http://host-1:2379"] }
 `;
 
 describe('a fleet file', () => {
@@ -53,6 +63,15 @@ describe('a fleet file', () => {
           credentialsFile: join(folder.path, 'registry.json'),
         },
       },
+      loadBalancers: [{ name: 'edge', type: 'haproxy', endpoint: 'unix:///run/haproxy/admin.sock' }],
+      services: [
+        {
+          name: 'web',
+          selector: { 'dev.refit.service': 'web' },
+          balancer: { loadBalancer: 'edge', backend: 'web', server: '{host}-{container}' },
+        },
+        { name: 'db', selector: { app: 'db', tier: '1' }, balancer: null },
+      ],
       temporal: { address: '127.0.0.1:7233', namespace: 'default', ui: 'http://127.0.0.1:8233' },
     });
   });
@@ -93,6 +112,46 @@ etcd: { endpoints: [] }
       expect(() => loadFleet(join(folder.path, 'fleet.yaml'))).toThrow('expected a Docker Engine such as');
     },
   );
+
+  test('needs neither load balancers nor services', async () => {
+    await using folder = await folderWith({ 'fleet.yaml': MINIMAL });
+
+    expect(loadFleet(join(folder.path, 'fleet.yaml'))).toMatchObject({ loadBalancers: [], services: [] });
+  });
+
+  test('says what is wrong with load balancers and services', async () => {
+    await using folder = await folderWith({
+      'fleet.yaml': `${MINIMAL}loadBalancers:
+  - { name: edge, type: haproxy, endpoint: "tcp://10.0.0.5" }
+  - { name: edge, type: nginx, endpoint: "tcp://[fd00::1]:9999" }
+services:
+  - name: web
+    balancer: { loadBalancer: far, backend: "web; quit", server: "{hostname}" }
+  - { name: web, selector: {} }
+`,
+    });
+    const file = join(folder.path, 'fleet.yaml');
+
+    const problems = problemsOf(() => loadFleet(file)).map((problem) => problem.slice(file.length + 1));
+
+    expect(problems).toEqual([
+      '5:34: loadBalancers[0].endpoint: expected HAProxy\'s runtime API such as unix:///run/haproxy/admin.sock or tcp://10.0.0.5:9999, got "tcp://10.0.0.5"',
+      '6:5: loadBalancers[1].name: "edge" is already loadBalancers[0].name',
+      '6:19: loadBalancers[1].type: expected haproxy, got "nginx"',
+      '9:17: services[0].balancer.loadBalancer: expected one of this file\'s loadBalancers (edge), got "far"',
+      '9:36: services[0].balancer.backend: expected a backend\'s name of letters, digits and _.:-, got "web; quit"',
+      '9:58: services[0].balancer.server: expected a server\'s name of letters, digits and _.:-, with {host} and {container} for the member\'s own, got "{hostname}"',
+      '10:5: services[1].name: "web" is already services[0].name',
+      '10:18: services[1].selector: expected at least one label, got a group of fields',
+    ]);
+  });
+
+  test('names a load balancer that it lacks, where it has none', async () => {
+    const services = 'services: [{ name: web, balancer: { loadBalancer: edge, backend: web } }]\n';
+    await using folder = await folderWith({ 'fleet.yaml': MINIMAL + services });
+
+    expect(() => loadFleet(join(folder.path, 'fleet.yaml'))).toThrow('loadBalancers (there are none), got "edge"');
+  });
 
   test('that is not there is a problem that says how to get one', () => {
     expect(problemsOf(() => loadFleet('/nowhere/fleet.yaml'))).toEqual([

@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import { isName } from '../model/ids.ts';
+import { formatPath, itemPaths, valueAt, type FieldPath, type Problem } from './yaml-document.ts';
+
+export const text = (expected: string, pattern: RegExp): z.ZodString =>
+  z.string({ error: `expected ${expected}` }).regex(pattern, { error: `expected ${expected}`, abort: true });
+
+export const name = (what: string): z.ZodString =>
+  z
+    .string({ error: `expected the name of a ${what}` })
+    .refine(isName, { error: `expected a ${what}'s name of lower-case letters, digits, dots and dashes`, abort: true });
+
+/** Texts that stand twice in a list's items, at one field of each. */
+export function repeated(value: unknown, list: string, field: FieldPath): readonly Problem[] {
+  const first = new Map<unknown, FieldPath>();
+  return itemPaths(value, [list]).flatMap((item): readonly Problem[] => {
+    const path = [...item, ...field];
+    const found = valueAt(value, path);
+    const earlier = first.get(found);
+    if (earlier === undefined) first.set(found, path);
+    if (earlier === undefined || typeof found !== 'string') return [];
+    return [{ path, message: `"${found}" is already ${formatPath(earlier)}` }];
+  });
+}

@@ -1,0 +1,31 @@
+import { appendFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { createPorts } from '../../worker/ports.ts';
+import { startHaproxy } from '../parts/haproxy.ts';
+import { folderWith } from '../release/folder.ts';
+
+const FLEET = `fleet: ports
+hosts: [{ name: host-1, engine: { endpoint: "unix:///nowhere.sock" } }]
+etcd: { endpoints: ["http://127.0.0.1:1"] }
+`;
+
+describe('the load balancers of a worker', () => {
+  it('are those of the fleet file as it is now', async () => {
+    await using folder = await folderWith({ 'fleet.yaml': FLEET });
+    await using haproxy = await startHaproxy(['server a 127.0.0.1:1']);
+    const { ports, close } = createPorts(join(folder.path, 'fleet.yaml'), () => undefined);
+
+    expect(() => ports.loadBalancer('edge')).toThrow(
+      'load balancer edge is not in the fleet file any more; it has none',
+    );
+    await appendFile(
+      join(folder.path, 'fleet.yaml'),
+      `loadBalancers: [{ name: edge, type: haproxy, endpoint: "${haproxy.endpoint}" }]\n`,
+    );
+
+    expect(await ports.loadBalancer('edge').servers('web')).toMatchObject([{ name: 'a', health: 'unchecked' }]);
+    expect(() => ports.loadBalancer('other')).toThrow('it has edge');
+    close();
+  });
+});
