@@ -2,7 +2,7 @@ import { docker, labVolumes } from './docker.ts';
 import { networkName } from './network.ts';
 import { FOLDER_LABEL, LAB_LABEL, containerName } from './paths.ts';
 
-/** A container of the lab, a host or the registry. */
+/** A container of the lab, a host, the registry or the load balancer. */
 export type ContainerSpec = {
   readonly lab: string;
   readonly folder: string;

@@ -1,6 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, relative } from 'node:path';
 import { etcdMembers } from './etcd.ts';
+import { BALANCER_NAME, runtimeEndpoint } from './haproxy.ts';
+import { WEB } from './haproxy-config.ts';
 import type { LabPaths } from './paths.ts';
 import { REGISTRY_NAME, registryEndpoint } from './registry.ts';
 import type { LabState } from './state.ts';
@@ -35,7 +37,19 @@ export function fleetFile(state: LabState, tls: string): string {
     `  hostEndpoints: [${list(members.map(({ host }) => `http://${host.name}:2379`))}]`,
     'registries:',
     `  ${REGISTRY_NAME}: { endpoint: "${registryEndpoint(state.registry.port)}" }`,
+    ...balancerLines(state),
     `temporal: { address: "${temporalAddress(state)}", namespace: default, ui: "${temporalUi(state)}" }`,
     '',
   ].join('\n');
+}
+
+function balancerLines({ balancer }: LabState): readonly string[] {
+  if (balancer === null) return [];
+  const server = '"{host}-{container}"';
+  return [
+    'loadBalancers:',
+    `  - { name: ${BALANCER_NAME}, type: haproxy, endpoint: "${runtimeEndpoint(balancer)}" }`,
+    'services:',
+    `  - { name: ${WEB}, balancer: { loadBalancer: ${BALANCER_NAME}, backend: ${WEB}, server: ${server} } }`,
+  ];
 }

@@ -8,8 +8,9 @@ const BLOCK = '10.213';
 /** How many subnets are tried: all of the block. */
 const SUBNETS = 256;
 
-/** The gateway is .1; the registry and the hosts have addresses of their own, since a restarted container would get another. */
+/** The gateway is .1; the registry, the load balancer and the hosts have addresses of their own, since a restarted container would get another. */
 const REGISTRY = 5;
+const BALANCER = 6;
 const FIRST_HOST = 10;
 
 /** The last address of a /24 that a host can have. */
@@ -21,6 +22,8 @@ export const MAX_HOSTS = LAST_HOST - FIRST_HOST + 1;
 export const networkName = (lab: string): string => `refit-${lab}`;
 
 export const registryAddress = (subnet: string): string => addressIn(subnet, REGISTRY);
+
+export const balancerAddress = (subnet: string): string => addressIn(subnet, BALANCER);
 
 export const hostAddress = (subnet: string, index: number): string => addressIn(subnet, FIRST_HOST + index);
 

@@ -1,5 +1,5 @@
 import { memberCount } from './etcd.ts';
-import { MAX_HOSTS, hostAddress, registryAddress } from './network.ts';
+import { MAX_HOSTS, balancerAddress, hostAddress, registryAddress } from './network.ts';
 import { pickPorts, type PortPicker } from './ports.ts';
 import type { LabHost, LabState } from './state.ts';
 
@@ -33,7 +33,7 @@ export async function planLab(
   for (let index = hosts.length; index < count; index += 1) {
     hosts.push(await planHost(base.subnet, index, { ports, member: index < members }));
   }
-  return { ...base, hosts };
+  return { ...base, balancer: base.balancer ?? (await planBalancer(base.subnet, ports)), hosts };
 }
 
 async function planHost(subnet: string, index: number, kind: { ports: PortPicker; member: boolean }): Promise<LabHost> {
@@ -48,6 +48,10 @@ async function planHost(subnet: string, index: number, kind: { ports: PortPicker
   };
 }
 
+async function planBalancer(subnet: string, ports: PortPicker): Promise<LabState['balancer']> {
+  return { address: balancerAddress(subnet), webPort: await ports.next(), runtimePort: await ports.next() };
+}
+
 async function emptyLab(lab: string, subnet: string, ports: PortPicker): Promise<LabState> {
   return {
     version: 1,
@@ -55,6 +59,7 @@ async function emptyLab(lab: string, subnet: string, ports: PortPicker): Promise
     subnet,
     hosts: [],
     registry: { address: registryAddress(subnet), port: await ports.next() },
+    balancer: null,
     temporal: { port: await ports.prefer(TEMPORAL_PORT), uiPort: await ports.prefer(TEMPORAL_UI_PORT), process: null },
     workers: [],
   };

@@ -17,6 +17,8 @@ const stateSchema = z.object({
   subnet: z.string(),
   hosts: z.array(hostSchema),
   registry: z.object({ address: z.string(), port }),
+  // A lab of before there was one; it gets one when it is brought up again.
+  balancer: z.object({ address: z.string(), webPort: port, runtimePort: port }).nullable().default(null),
   temporal: z.object({ port, uiPort: port, process: processSchema.nullable() }),
   workers: z.array(processSchema),
 });

@@ -1,6 +1,7 @@
 import { isAlive } from './detached.ts';
 import { engineVersion, labContainers } from './docker.ts';
 import { etcdHealth } from './etcd.ts';
+import { BALANCER_NAME, isHaproxyAlive, runtimeEndpoint, webUrl } from './haproxy.ts';
 import { systemState } from './host.ts';
 import { containerName } from './paths.ts';
 import { REGISTRY_NAME, isRegistryAlive, registryEndpoint } from './registry.ts';
@@ -16,10 +17,21 @@ export type HostStatus = {
   readonly ports: LabHost['ports'];
 };
 
+export type BalancerStatus = {
+  readonly name: string;
+  /** Of its runtime API. */
+  readonly endpoint: string;
+  /** Where requests come in. */
+  readonly url: string;
+  readonly alive: boolean;
+};
+
 export type LabStatus = {
   readonly lab: string;
   readonly hosts: readonly HostStatus[];
   readonly registry: { readonly name: string; readonly endpoint: string; readonly alive: boolean };
+  /** null: a lab of before there was one. */
+  readonly balancer: BalancerStatus | null;
   readonly etcd: readonly { readonly name: string; readonly healthy: boolean }[];
   readonly temporal: {
     readonly address: string;
@@ -35,8 +47,9 @@ export type LabStatus = {
 export async function labStatus(state: LabState): Promise<LabStatus> {
   const engine = await engineVersion();
   const containers = 'version' in engine ? await labContainers(state.lab) : undefined;
-  const [hosts, etcd, registryAlive, temporalAlive] = await Promise.all([
+  const [hosts, balancer, etcd, registryAlive, temporalAlive] = await Promise.all([
     Promise.all(state.hosts.map((host) => hostStatus(state.lab, host, containers))),
+    balancerStatus(state),
     etcdHealth(state),
     isRegistryAlive(state.registry.port),
     isTemporalAlive(state),
@@ -47,6 +60,7 @@ export async function labStatus(state: LabState): Promise<LabStatus> {
     lab: state.lab,
     hosts,
     registry: { name: REGISTRY_NAME, endpoint: registryEndpoint(state.registry.port), alive: registryAlive },
+    balancer,
     etcd,
     temporal: {
       address: temporalAddress(state),
@@ -57,6 +71,12 @@ export async function labStatus(state: LabState): Promise<LabStatus> {
     worker: { pid: worker?.pid ?? null, alive: worker?.alive ?? false },
     workers,
   };
+}
+
+async function balancerStatus({ balancer }: LabState): Promise<BalancerStatus | null> {
+  if (balancer === null) return null;
+  const alive = await isHaproxyAlive(balancer);
+  return { name: BALANCER_NAME, endpoint: runtimeEndpoint(balancer), url: webUrl(balancer), alive };
 }
 
 async function hostStatus(lab: string, host: LabHost, containers?: ReadonlyMap<string, string>): Promise<HostStatus> {

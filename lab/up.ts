@@ -6,6 +6,7 @@ import { labContainers, labFolders } from './docker.ts';
 import { ensureEngine } from './engine.ts';
 import { waitForEtcd } from './etcd.ts';
 import { writeFleetFile } from './fleet-file.ts';
+import { ensureHaproxy } from './haproxy.ts';
 import { ensureHostImage } from './host-image.ts';
 import { ensureHost, type HostContext } from './host.ts';
 import { ensureNetwork } from './network.ts';
@@ -44,9 +45,10 @@ export async function bringUp(request: Request): Promise<UpResult> {
   const [image, temporalCli] = await Promise.all([ensureHostImage(say), ensureTemporalCli(say)]);
   const planned = await prepare(request, old);
   const context = { state: planned, paths, image, containers: await labContainers(lab), say };
-  const [, , state] = await Promise.all([
+  const [, , , state] = await Promise.all([
     startHosts(context),
     ensureRegistry(context),
+    ensureHaproxy(context),
     ensureTemporal(request, planned, temporalCli),
   ]);
   await waitForEtcd(state);

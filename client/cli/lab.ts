@@ -117,12 +117,17 @@ export function table(status: LabStatus): string {
       .join('  ')
       .trimEnd(),
   );
-  const { registry, temporal, worker } = status;
+  const { registry, balancer, temporal, worker } = status;
   const aliveness = (alive: boolean): string => (alive ? '' : ' (not alive)');
   return [
     ...lines,
     '',
     `registry  ${registry.name} at ${registry.endpoint}${aliveness(registry.alive)}`,
+    ...(balancer === null
+      ? []
+      : [
+          `balancer  ${balancer.name} at ${balancer.endpoint}, requests at ${balancer.url}${aliveness(balancer.alive)}`,
+        ]),
     `temporal  ${temporal.address}, Web UI ${temporal.ui}${aliveness(temporal.alive)}`,
     `worker    ${worker.pid === null ? 'none' : `pid ${worker.pid}${aliveness(worker.alive)}`}`,
     '',

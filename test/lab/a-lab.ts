@@ -14,6 +14,7 @@ export function aLab(options: { readonly hosts: number; readonly name?: string }
     subnet: '10.213.7.0/24',
     hosts: Array.from({ length: options.hosts }, (_, index) => host(index)),
     registry: { address: '10.213.7.5', port: 20_000 },
+    balancer: { address: '10.213.7.6', webPort: 19_998, runtimePort: 19_999 },
     temporal: { port: 7233, uiPort: 8233, process: null },
     workers: [],
   };

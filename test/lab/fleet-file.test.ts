@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { loadFleet } from '../../drivers/fleet-file.ts';
 import { fleetFile, writeFleetFile } from '../../lab/fleet-file.ts';
 import { labPaths } from '../../lab/paths.ts';
 import { aLab } from './a-lab.ts';
@@ -34,8 +35,19 @@ describe('the fleet file of a lab', () => {
         hostEndpoints: ['http://host-1:2379', 'http://host-2:2379', 'http://host-3:2379'],
       },
       registries: { 'registry.lab:5000': { endpoint: 'http://127.0.0.1:20000' } },
+      loadBalancers: [{ name: 'edge', type: 'haproxy', endpoint: 'tcp://127.0.0.1:19999' }],
+      services: [{ name: 'web', balancer: { loadBalancer: 'edge', backend: 'web', server: '{host}-{container}' } }],
       temporal: { address: '127.0.0.1:7233', namespace: 'default', ui: 'http://127.0.0.1:8233' },
     });
+  });
+
+  it('is one that the programs read', async () => {
+    const paths = labPaths('lab', root);
+    await mkdir(paths.folder, { recursive: true });
+
+    await writeFleetFile(paths, aLab({ hosts: 3 }));
+
+    expect(loadFleet(paths.fleetFile)).toMatchObject({ fleet: 'lab', services: [{ name: 'web' }] });
   });
 
   it('is the default one for the lab that is called lab, and beside its state for any other', () => {

@@ -20,9 +20,11 @@ describe('the plan of a lab', () => {
 
   it('gives every part an address and ports of its own', async () => {
     const lab = await plannedLab(12);
-    const addresses = [lab.registry.address, ...lab.hosts.map(({ address }) => address)];
+    const addresses = [lab.registry.address, lab.balancer?.address, ...lab.hosts.map(({ address }) => address)];
     const ports = [
       lab.registry.port,
+      lab.balancer?.webPort,
+      lab.balancer?.runtimePort,
       lab.temporal.port,
       lab.temporal.uiPort,
       ...lab.hosts.flatMap((host) => [
@@ -41,6 +43,15 @@ describe('the plan of a lab', () => {
 
     expect(await plannedLab(undefined, lab)).toEqual(lab);
     expect(await plannedLab(2, lab)).toEqual(lab);
+  });
+
+  it('gets a load balancer where it had none, and keeps the one it has', async () => {
+    const lab = await plannedLab(2);
+
+    const grown = await plannedLab(3, { ...lab, balancer: null });
+
+    expect(grown.balancer?.address).toBe(lab.balancer?.address);
+    expect((await plannedLab(3, lab)).balancer).toEqual(lab.balancer);
   });
 
   it('grows behind the hosts there are, and leaves etcd as it is', async () => {

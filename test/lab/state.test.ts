@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -22,6 +22,15 @@ describe('the state of a lab', () => {
 
     expect(await readState(file)).toEqual(state);
     expect(await readdir(join(folder, 'lab'))).toEqual(['lab.json']);
+  });
+
+  it('is read where it was written before there was a load balancer', async () => {
+    const file = join(folder, 'lab.json');
+    const { balancer, ...before } = aLab({ hosts: 2 });
+    await writeFile(file, JSON.stringify(before));
+
+    expect(balancer).not.toBeNull();
+    expect(await readState(file)).toEqual({ ...before, balancer: null });
   });
 
   it('is nothing where there is no lab', async () => {
