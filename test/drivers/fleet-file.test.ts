@@ -136,12 +136,12 @@ services:
 
     expect(problems).toEqual([
       '5:34: loadBalancers[0].endpoint: expected HAProxy\'s runtime API such as unix:///run/haproxy/admin.sock or tcp://10.0.0.5:9999, got "tcp://10.0.0.5"',
-      '6:5: loadBalancers[1].name: "edge" is already loadBalancers[0].name',
+      '6:7: loadBalancers[1].name: "edge" is already loadBalancers[0].name',
       '6:19: loadBalancers[1].type: expected haproxy, got "nginx"',
       '9:17: services[0].balancer.loadBalancer: expected one of this file\'s loadBalancers (edge), got "far"',
       '9:36: services[0].balancer.backend: expected a backend\'s name of letters, digits and _.:-, got "web; quit"',
       '9:58: services[0].balancer.server: expected a server\'s name of letters, digits and _.:-, with {host} and {container} for the member\'s own, got "{hostname}"',
-      '10:5: services[1].name: "web" is already services[0].name',
+      '10:7: services[1].name: "web" is already services[0].name',
       '10:18: services[1].selector: expected at least one label, got a group of fields',
     ]);
   });
