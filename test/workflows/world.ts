@@ -35,6 +35,8 @@ const LOG_LEVEL = 'ERROR';
 export type WorldParts = {
   readonly workflows?: string;
   readonly activities?: (fleets: ReadonlyMap<FleetId, FakeFleet>) => Partial<Activities>;
+  /** 0: every step of a workflow is replayed from its history. */
+  readonly maxCachedWorkflows?: number;
 };
 
 /** One world a test file: a task queue of its own, and a worker. */
@@ -63,6 +65,7 @@ export async function openWorld(address: string, parts: WorldParts = {}): Promis
       // What a worker that has gone was about to decide is another's soon.
       stickyQueueScheduleToStartTimeout: '500 milliseconds',
       maxConcurrentActivityTaskExecutions: 400,
+      ...(parts.maxCachedWorkflows !== undefined && { maxCachedWorkflows: parts.maxCachedWorkflows }),
     });
     workers.set(
       worker,
