@@ -8,7 +8,6 @@ import {
   Worker,
   type WorkflowBundle,
 } from '@temporalio/worker';
-import type { Activities } from '../../activities/activities.ts';
 import type { FleetId } from '../../model/ids.ts';
 import type { Policy } from '../../model/policy.ts';
 import { createFakeActivities } from '../fakes/activities.ts';
@@ -31,10 +30,7 @@ export type World = {
 /** Silent: a failure that a test asks for is no news. */
 const LOG_LEVEL = 'ERROR';
 
-/** Other workflows or activities than the usual ones. */
 export type WorldParts = {
-  readonly workflows?: string;
-  readonly activities?: (fleets: ReadonlyMap<FleetId, FakeFleet>) => Partial<Activities>;
   /** 0: every step of a workflow is replayed from its history. */
   readonly maxCachedWorkflows?: number;
 };
@@ -42,10 +38,7 @@ export type WorldParts = {
 /** One world a test file: a task queue of its own, and a worker. */
 export async function openWorld(address: string, parts: WorldParts = {}): Promise<World> {
   installRuntime();
-  const [connection, workflowBundle] = await Promise.all([
-    Connection.connect({ address }),
-    bundleWorkflows(parts.workflows),
-  ]);
+  const [connection, workflowBundle] = await Promise.all([Connection.connect({ address }), bundleWorkflows()]);
   const client = new Client({ connection });
   const unique = `${process.pid}-${Date.now().toString(36)}`;
   const taskQueue = `test-${unique}`;
@@ -53,7 +46,7 @@ export async function openWorld(address: string, parts: WorldParts = {}): Promis
   const workers = new Map<Worker, Promise<void>>();
 
   const startWorker = async (): Promise<Worker> => {
-    const activities = { ...createFakeActivities(fleets), ...parts.activities?.(fleets) };
+    const activities = createFakeActivities(fleets);
     // A worker has a connection of its own, as in a process of its own.
     const connection = await NativeConnection.connect({ address });
     const worker = await Worker.create({
@@ -104,9 +97,8 @@ export async function openWorld(address: string, parts: WorldParts = {}): Promis
 }
 
 /** The workflows as a worker runs them. */
-export async function bundleWorkflows(
-  workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
-): Promise<WorkflowBundle> {
+export async function bundleWorkflows(): Promise<WorkflowBundle> {
+  const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
   return bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
 }
 
