@@ -67,7 +67,7 @@ describe('layering', () => {
 
 describe('names', () => {
   test('files are named after one noun, in kebab-case', () => {
-    const vague = /^(utils?|helpers?|common|misc|manager|service)$|-(utils?|helpers?|manager)$/;
+    const vague = /^(utils?|helpers?|common|misc|manager)$|-(utils?|helpers?|manager)$/;
     const wrong = sources.filter(
       ({ path }) => !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(stemOf(path)) || vague.test(stemOf(path)),
     );

@@ -14,7 +14,7 @@ type KnownCommand = LazyCommand & { readonly load: NonNullable<LazyCommand['load
 const upgrading = 'Upgrades:';
 const operating = 'While an upgrade runs:';
 const looking = 'Fleet and releases:';
-const serving = 'Services:';
+const serving = 'Programs:';
 const operate = async (): Promise<(program: Command) => void> => (await import('./operate.ts')).registerOperate;
 
 const known: readonly KnownCommand[] = [
