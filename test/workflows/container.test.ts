@@ -1,12 +1,9 @@
-import { WorkflowFailedError } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import type { ContainerProgress, ContainerUpgrade, ContainerUpgradeInput } from '../../model/container-upgrade.ts';
-import { parseHostId, parseUpgradeId } from '../../model/ids.ts';
-import { containerProgress, containerWorkflowId, upgradeContainerType } from '../../workflows/messages.ts';
+import type { ContainerUpgradeInput } from '../../model/container-upgrade.ts';
 import { eventually } from '../eventually.ts';
 import type { FakeFleet } from '../fakes/fake-fleet.ts';
 import { OLD_IMAGE } from '../fakes/fake-members.ts';
+import { addContainer, startContainer, toNewImage as upgrade, type ContainerEnd } from './container-upgrade.ts';
 import { NEW_IMAGE } from './service-upgrade.ts';
 import { openWorld, type World } from './world.ts';
 
@@ -16,45 +13,12 @@ beforeAll(async () => {
 });
 afterAll(async () => world.close());
 
-const host = parseHostId('host-1');
-const upgrade: ContainerUpgrade = {
-  ...{ action: 'upgrade', image: NEW_IMAGE, settings: {}, envFile: null, keepOldMs: 0 },
-  health: { minHealthyTimeMs: 0, deadlineMs: 5_000, probe: null },
-};
-
-function oneContainer(): FakeFleet {
-  const fleet = world.fleet(1);
-  fleet.members.add(['host-1'], { serverState: null });
-  return fleet;
-}
-
-async function run(
+const oneContainer = (): FakeFleet => addContainer(world.fleet(1));
+const run = async (
   fleet: FakeFleet,
   action: ContainerUpgradeInput['action'],
-  container = 'web-1',
-): Promise<ContainerProgress & { readonly failure: string | null }> {
-  const handle = await start(fleet, action, container);
-  try {
-    return { ...((await handle.result()) as ContainerProgress), failure: null };
-  } catch (error) {
-    if (!(error instanceof WorkflowFailedError) || !(error.cause instanceof ApplicationFailure)) throw error;
-    const [details] = error.cause.details ?? [];
-    return { ...(details as ContainerProgress), failure: error.cause.type ?? null };
-  }
-}
-
-async function start(
-  fleet: FakeFleet,
-  action: ContainerUpgradeInput['action'],
-  container = 'web-1',
-): ReturnType<World['client']['workflow']['start']> {
-  const id = { upgrade: parseUpgradeId(`c-${fleet.log.length}`), fleet: fleet.name, host, container };
-  const input: ContainerUpgradeInput = { ...id, action, requestedBy: 'test' };
-  return world.client.workflow.start(upgradeContainerType, {
-    workflowId: containerWorkflowId(fleet.name, { host, container }),
-    ...{ taskQueue: world.taskQueue, args: [input], workflowIdConflictPolicy: 'FAIL' },
-  });
-}
+  container?: string,
+): Promise<ContainerEnd> => (await startContainer(world, fleet, { action, container })).end();
 
 describe('one container', () => {
   test('gets the new image in place', async () => {
@@ -134,12 +98,12 @@ describe('one container', () => {
     const fleet = oneContainer();
     fleet.members.failPull('host-1', 'environment', 'registry is away');
 
-    const handle = await start(fleet, upgrade);
+    const started = await startContainer(world, fleet, { action: upgrade });
     const during = await eventually(async () => {
-      const progress = await handle.query(containerProgress);
+      const progress = await started.progress();
       return progress.waiting.some(({ what }) => what.includes('registry is away')) ? progress : null;
     });
-    await handle.result();
+    await started.end();
 
     expect(during).toMatchObject({ state: 'running', stage: 'pulling', member: 'Active' });
     expect(during.waiting[0]?.until).not.toBeNull();

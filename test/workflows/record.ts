@@ -3,7 +3,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import proto, { type temporal } from '@temporalio/proto';
 import { parseStepId } from '../../model/ids.ts';
+import type { FakeFleet } from '../fakes/fake-fleet.ts';
+import { service } from '../fakes/release.ts';
 import { startTemporal } from '../parts/temporal.ts';
+import { addContainer, startContainer, toNewImage } from './container-upgrade.ts';
+import { addSix, inPairs, NEW_IMAGE, startService } from './service-upgrade.ts';
 import type { Upgrade } from './upgrade.ts';
 import { openWorld, type World } from './world.ts';
 
@@ -20,8 +24,17 @@ export function parseRuns(text: string): readonly RecordedRun[] {
   return runs.map(({ workflowId, history }) => ({ workflowId, history: History.fromObject(history) }));
 }
 
+/** Any upgrade that comes to an end. */
+export type Recorded = { readonly handle: Upgrade['handle']; readonly end: () => Promise<unknown> };
+
+function withServices(fleet: FakeFleet): FakeFleet {
+  fleet.services = [service('dns'), service('web')];
+  for (const { name } of fleet.services) fleet.members.add(['host-1', 'host-2'], { service: name, serverState: null });
+  return fleet;
+}
+
 /** What released workflows must go on replaying, by the name of its file. */
-export const behaviours: Readonly<Record<string, (world: World) => Promise<Upgrade>>> = {
+export const behaviours: Readonly<Record<string, (world: World) => Promise<Recorded>>> = {
   'serial-success': async (world) => world.start(world.fleet(3)),
 
   'failure-and-rollback': async (world) => {
@@ -84,27 +97,89 @@ export const behaviours: Readonly<Record<string, (world: World) => Promise<Upgra
     await upgrade.command('abort');
     return upgrade;
   },
+
+  'service-in-phases-and-back': async (world) => {
+    const fleet = addSix(world.fleet(3));
+    fleet.members.held.add('host-2');
+    fleet.members.member('host-3').failNext('unhealthy');
+    const policy = { ...inPairs, minAvailable: { hosts: 4 } };
+    const upgrade = await startService(world, fleet, { policy });
+    await fleet.until(() => fleet.log.includes('held host-2'));
+    await upgrade.command('pause');
+    fleet.members.held.clear();
+    fleet.changed('let go');
+    await upgrade.until(({ state }) => state === 'paused');
+    await upgrade.command('resume');
+    return upgrade;
+  },
+
+  'service-all-at-once': async (world) =>
+    startService(world, addSix(world.fleet(3)), { policy: { strategy: { strategy: 'allAtOnce' } } }),
+
+  'service-by-agents': async (world) => {
+    const fleet = addSix(world.fleet(3));
+    const release = { release: { ...fleet.release, version: NEW_IMAGE }, fence: null };
+    return startService(world, fleet, { release, policy: { ...inPairs, mode: 'agent' } });
+  },
+
+  'release-with-services': async (world) => {
+    const fleet = withServices(world.fleet(2));
+    fleet.members.member('host-2', 'web-1').failNext('unhealthy');
+    const upgrade = await world.start(fleet);
+    await upgrade.until(({ state }) => state === 'waiting');
+    await upgrade.command('resume');
+    return upgrade;
+  },
+
+  'release-with-services-and-back': async (world) => {
+    const fleet = withServices(world.fleet(2));
+    fleet.members.held.add('host-2');
+    fleet.members.member('host-1', 'dns-1').failBack('its disk is full');
+    const upgrade = await world.start(fleet);
+    await fleet.until(() => fleet.log.includes('held host-2'));
+    await upgrade.command('pause');
+    await upgrade.until(({ state }) => state === 'paused');
+    await upgrade.command('rollback');
+    fleet.members.held.clear();
+    fleet.changed('let go');
+    await upgrade.until(({ state }) => state === 'waiting');
+    await upgrade.command('resume');
+    return upgrade;
+  },
+
+  'container-kept': async (world) =>
+    startContainer(world, addContainer(world.fleet(1)), { action: { ...toNewImage, keepOldMs: 100 } }),
+
+  'container-put-back': async (world) => {
+    const fleet = addContainer(world.fleet(1));
+    fleet.members.failPull('host-1', 'environment');
+    fleet.members.member('host-1').failNext('unhealthy');
+    return startContainer(world, fleet, { action: toNewImage });
+  },
 };
 
 /** The upgrade's own history, and those of all its children. */
-export async function fetchRuns({ client }: World, upgrade: Upgrade): Promise<readonly RecordedRun[]> {
+export async function fetchRuns({ client }: World, upgrade: Recorded): Promise<readonly RecordedRun[]> {
   const history = await upgrade.handle.fetchHistory();
   const children = (history.events ?? []).flatMap(
-    (event) => event.childWorkflowExecutionStartedEventAttributes?.workflowExecution?.workflowId ?? [],
+    (event) => event.childWorkflowExecutionStartedEventAttributes?.workflowExecution ?? [],
   );
-  const fetched = children.map(async (workflowId) => ({
-    workflowId,
-    history: await client.workflow.getHandle(workflowId).fetchHistory(),
+  // The way there and back of one service are two runs of one workflow id.
+  const fetched = children.map(async ({ workflowId, runId }) => ({
+    workflowId: workflowId ?? '',
+    history: await client.workflow.getHandle(workflowId ?? '', runId ?? '').fetchHistory(),
   }));
   return [{ workflowId: upgrade.handle.workflowId, history }, ...(await Promise.all(fetched))];
 }
 
-/** `npm run histories` records every behaviour anew; done when workflows are released, never to mend a replay that fails. */
+/** `npm run histories` records every behaviour anew, or those named after it; done when workflows are released, never to mend a replay that fails. */
 async function main(): Promise<void> {
   await using server = await startTemporal();
   const world = await openWorld(server.address);
   await mkdir(historiesFolder, { recursive: true });
+  const named = process.argv.slice(2);
   for (const [name, act] of Object.entries(behaviours)) {
+    if (named.length > 0 && !named.includes(name)) continue;
     const upgrade = await act(world);
     await upgrade.end();
     const runs = (await fetchRuns(world, upgrade)).map(toJson);
