@@ -53,6 +53,6 @@ backend ${WEB}
   http-reuse safe
   http-request disable-l7-retry if !METH_GET
   option httpchk GET /health
-  default-server check inter 200ms fall 2 rise 2
+  default-server check inter 200ms fall 3 rise 2
 ${servers.join('')}`;
 }

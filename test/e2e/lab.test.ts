@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createHaproxy } from '../../drivers/haproxy/balancer.ts';
 import { findMarked } from '../../lab/detached.ts';
 import { openLab, type Lab } from '../../lab/lab.ts';
 import type { LabStatus } from '../../lab/status.ts';
@@ -52,6 +53,24 @@ async function running(): Promise<unknown> {
   return { starts: starts.stdout, processes: findMarked(lab.paths.folder) };
 }
 
+async function balancer(): Promise<NonNullable<LabStatus['balancer']>> {
+  const found = (await status()).balancer;
+  if (found === null) throw new Error('the lab has no load balancer');
+  return found;
+}
+
+const webUrl = async (): Promise<string> => (await balancer()).url;
+
+/** Each with its health, once all have been checked. */
+async function servers(): Promise<readonly string[]> {
+  const edge = createHaproxy(await balancer());
+  const found = await eventually(async () => {
+    const all = await edge.servers('web');
+    return all.every(({ health }) => health === 'down' || health === 'up') && all;
+  });
+  return found.map(({ name, health }) => `${name} ${health}`);
+}
+
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'refit-lab-'));
   lab = openLab(LAB, folder);
@@ -72,11 +91,17 @@ describe('a lab', () => {
       lab: LAB,
       hosts: [{ name: 'host-1', container: 'refit-labtest-host-1', state: 'running' }],
       registry: { name: 'registry.lab:5000', alive: true },
+      balancer: { name: 'edge', alive: true },
       etcd: [{ name: 'host-1', healthy: true }],
       temporal: { alive: true },
       worker: { pid: null, alive: false },
     });
     expect((await refitLab(['status'])).stdout).toMatch(/^HOST .*\nhost-1 +running /);
+  });
+
+  it('has a load balancer with a server for each member that its hosts can have, down while there is none', async () => {
+    expect(await servers()).toEqual(['host-1-web-1 down', 'host-1-web-2 down']);
+    expect((await fetch(await webUrl())).status).toBe(503);
   });
 
   it('is left alone when it is brought up again', async () => {
@@ -147,6 +172,12 @@ describe('a lab', () => {
       'host-1 running',
       'host-2 running',
     ]);
+    expect(await servers()).toEqual([
+      'host-1-web-1 down',
+      'host-1-web-2 down',
+      'host-2-web-1 down',
+      'host-2-web-2 down',
+    ]);
     expect((await lab.exec('host-2', ['curl', '-s', 'http://host-1:2379/health'])).stdout).toContain('true');
   });
 
@@ -155,6 +186,7 @@ describe('a lab', () => {
     await lab.killTemporal();
     await execa('docker', ['stop', '--time', '0', lab.container('host-1')]);
     await execa('docker', ['rm', '--force', lab.container('host-2')]);
+    await execa('docker', ['kill', lab.container('edge')]);
     expect((await status()).hosts.map(({ state }) => state)).toEqual(['exited', 'missing']);
 
     const up = await refitLab(['up', '--no-worker']);
