@@ -6,8 +6,9 @@ import { openLab, type Lab } from '../lab/lab.ts';
 import type { Fleet } from '../model/fleet.ts';
 import { measureAnsible } from './ansible.ts';
 import { measurePutToWatch, watchChain } from './hand-off.ts';
+import { measureInPlace } from './in-place.ts';
 import { publishNoop } from './noop-release.ts';
-import { reportAnsible, reportHandOff, reportOverhead } from './report.ts';
+import { reportAnsible, reportHandOff, reportInPlace, reportOverhead } from './report.ts';
 import { readUpgradeTimes, type UpgradeTimes } from './upgrade-times.ts';
 
 /** A lab of its own: a host is of one platform, and the demo's must stay what it is. */
@@ -49,6 +50,8 @@ async function main(): Promise<void> {
     say('the same by Ansible');
     const hosts = fleet.hosts.map(({ name }) => ({ name, container: lab.container(name) }));
     reportAnsible(await measureAnsible(hosts), perHostMs);
+    say('one container to another image, by refit and by others');
+    reportInPlace(await measureInPlace(fleet.registries, say));
   } finally {
     if (!wasUp) await lab.down(say);
   }

@@ -1,10 +1,17 @@
 import type { AnsibleTimes } from './ansible.ts';
 import type { HandOffs } from './hand-off.ts';
+import type { Outages } from './in-place.ts';
 import { formatSummary, summarize } from './statistics.ts';
 import type { UpgradeTimes } from './upgrade-times.ts';
 
 /** What was aimed at. */
-const GOALS = { perHostMs: 25, shareOfAnsible: 1 / 8, handOffMs: 5 } as const;
+const GOALS = {
+  perHostMs: 25,
+  shareOfAnsible: 1 / 8,
+  handOffMs: 5,
+  shareOfCompose: 0.85,
+  shareOfRestart: 1.1,
+} as const;
 
 const print = (line: string): void => {
   process.stdout.write(`${line}\n`);
@@ -53,6 +60,30 @@ export function reportHandOff(chains: readonly HandOffs[], putToWatch: readonly 
   print(`  as a watcher sees them on the bus      ${formatSummary(seen)}: the begin's report is one write more`);
   print(
     `  etcd's own put to watch                ${formatSummary(etcd)}; the hand-off takes ${(told.median / etcd.median).toFixed(1)} of it`,
+  );
+}
+
+/** refit's own first, then what it is measured against. */
+export function reportInPlace([own, ...others]: readonly Outages[]): void {
+  if (own === undefined) throw new Error('refit itself was not measured');
+  const ownMs = summarize(own.ms).median;
+  print(
+    `one container to another image, the longest time without an answer; ${formatSummary(summarize(own.ms))} by refit`,
+  );
+  for (const { name, ms, missing } of others) {
+    if (missing !== null) {
+      print(`  ${name}: not measured, ${missing}`);
+      continue;
+    }
+    const theirs = summarize(ms);
+    print(`  ${name.padEnd(44)} ${formatSummary(theirs)}; refit takes ${(ownMs / theirs.median).toFixed(2)} of it`);
+  }
+  const share = (start: string): number =>
+    ownMs / summarize(others.find(({ name }) => name.startsWith(start))?.ms ?? []).median;
+  const goal = (start: string, most: number): string =>
+    `${share(start) <= most ? 'reached' : 'missed'}, at most ${most} of`;
+  print(
+    `  goals: ${goal('docker-compose', GOALS.shareOfCompose)} compose's; ${goal('bare', GOALS.shareOfRestart)} a bare stop and start's`,
   );
 }
 
