@@ -36,7 +36,7 @@ export async function waitUntilWell(site: Site, { id, health, onLook }: Waiting)
   const first = await lookAt(site, id);
   const ageMs = first === null ? 0 : await ageOf(site, first);
   const begin = performance.now();
-  const deadline = begin + Math.max(deadlineMs - ageMs, minHealthyTimeMs + LATE_MS);
+  const deadline = begin + Math.max(deadlineMs - ageMs, Math.min(deadlineMs, minHealthyTimeMs + LATE_MS));
   const isKnown = probe === null && first?.health.status === 'none';
   let wellSince = isKnown ? begin - ageMs : null;
   let problem = 'it was not looked at in time';
