@@ -1,16 +1,22 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readId } from '../../drivers/docker/answers.ts';
 import { EngineConnection } from '../../drivers/docker/connection.ts';
 import { attempt } from '../../lab/programs.ts';
 import { startEngine, type TestEngine } from '../parts/engine.ts';
 import { differencesOf, isExplained } from './replacing/differences.ts';
 import { always } from './replacing/explained.ts';
 import { createStarted, get, makeImage, post, type Fields } from './replacing/images.ts';
-import { matrix, type Nets, type Run } from './replacing/matrix.ts';
+import { BY_ID, matrix, type Nets, type Run } from './replacing/matrix.ts';
 import { replace, wantedOf } from './replacing/replaced.ts';
 
 /** Networks of their own for each process of tests: subnets of a machine may not overlap. */
 const SUBNETS = 200;
-const nets: Nets = { first: 'first', second: 'second', prefix: `10.214.${process.pid % SUBNETS}` };
+const nets: Nets = {
+  first: 'first',
+  second: 'second',
+  prefix: `10.214.${process.pid % SUBNETS}`,
+  prefix6: `fd00:214:${process.pid % SUBNETS}:`,
+};
 const bridges = { first: `rfm-${process.pid}-1`, second: `rfm-${process.pid}-2` };
 
 const BASE = 'base:1';
@@ -26,6 +32,7 @@ const image: Fields = {
 describe('a container that is replaced', () => {
   let started: TestEngine;
   let connection: EngineConnection;
+  let firstId: string;
   beforeAll(async () => {
     started = await startEngine();
     connection = new EngineConnection(started.access, 'host-1');
@@ -36,7 +43,7 @@ describe('a container that is replaced', () => {
       name: 'new:1',
       config: { ...image, Env: ['PATH=/bin', 'FROM_IMAGE=1'] },
     });
-    await addNetwork('first', `${nets.prefix}.0/25`);
+    firstId = await addNetwork('first', `${nets.prefix}.0/25`);
     await addNetwork('second', `${nets.prefix}.128/25`);
     await createStarted(connection, 'companion', { Image: 'old:1', Volumes: { '/theirs': {} } });
     await createStarted(connection, 'friend', { Image: 'old:1', HostConfig: { NetworkMode: 'first' } });
@@ -46,18 +53,21 @@ describe('a container that is replaced', () => {
     for (const bridge of Object.values(bridges)) await attempt('ip', ['link', 'delete', bridge]);
   });
 
-  async function addNetwork(name: 'first' | 'second', subnet: string): Promise<void> {
+  async function addNetwork(name: 'first' | 'second', subnet: string): Promise<string> {
+    const subnets = [{ Subnet: subnet }, ...(name === 'first' ? [{ Subnet: `${nets.prefix6}:/64` }] : [])];
     const options = { 'com.docker.network.bridge.name': bridges[name] };
-    const body = { Name: name, Driver: 'bridge', IPAM: { Config: [{ Subnet: subnet }] }, Options: options };
-    await post(connection, '/networks/create', { body });
+    const body = { Name: name, IPAM: { Config: subnets }, EnableIPv6: name === 'first', Options: options };
+    return readId(await post(connection, '/networks/create', { body }));
   }
 
   async function run(
     name: string,
     { config = {}, host = {}, endpoint = {}, more = {}, left = [] }: Run,
   ): Promise<void> {
-    const network = 'NetworkMode' in host && host.NetworkMode === 'first' ? { first: endpoint } : {};
-    const body = { Image: 'old:1', ...config, HostConfig: host, NetworkingConfig: { EndpointsConfig: network } };
+    const mode = host['NetworkMode'];
+    const network = mode === 'first' || mode === BY_ID ? { first: endpoint } : {};
+    const named = mode === BY_ID ? { ...host, NetworkMode: firstId } : host;
+    const body = { Image: 'old:1', ...config, HostConfig: named, NetworkingConfig: { EndpointsConfig: network } };
     await post(connection, '/containers/create', { body, query: { name } });
     for (const net of left) await post(connection, `/networks/${net}/disconnect`, { body: { Container: name } });
     for (const [net, settings] of Object.entries(more))

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mergedCommand } from './command.ts';
-import { isEmpty, type Draft } from './draft.ts';
+import { filled, type Draft } from './draft.ts';
 import type { ImageConfig } from './inspected.ts';
 import { isUsualSwap } from './limits.ts';
 
@@ -59,9 +59,6 @@ function networksOf({ config, networks }: Draft): unknown {
     return [name, filled({ ...endpoint, Aliases: aliases?.toSorted(), Links: endpoint.Links?.toSorted() })];
   });
 }
-
-const filled = (fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => !isEmpty(value)));
 
 /** JSON with sorted names. */
 function canonical(value: unknown): string {

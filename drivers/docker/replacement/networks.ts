@@ -1,4 +1,4 @@
-import { isEmpty, isShared, type EndpointSettings } from './draft.ts';
+import { filled, isEmpty, isShared, type EndpointSettings } from './draft.ts';
 import type { ContainerInspect, InspectedEndpoint } from './inspected.ts';
 
 /** Digits of its id that an engine adds to a container's aliases, and makes its hostname when none is given. */
@@ -14,19 +14,17 @@ export function userNetworks({ Id, NetworkSettings }: ContainerInspect): Readonl
 
 function endpointOf(endpoint: InspectedEndpoint | undefined, id: string): EndpointSettings {
   if (endpoint === undefined) return {};
-  const { IPAMConfig: addresses, Links, Aliases, DriverOpts, GwPriority } = endpoint;
-  const set = {
-    IPAMConfig: filled(addresses ?? {}),
-    Links,
-    Aliases: Aliases.filter((alias) => alias !== shortId(id)),
-    DriverOpts,
-    GwPriority,
+  const { Links, DriverOpts, GwPriority } = endpoint;
+  const IPAMConfig = filled(endpoint.IPAMConfig ?? {});
+  const Aliases = endpoint.Aliases.filter((alias) => alias !== shortId(id));
+  return {
+    ...(isEmpty(IPAMConfig) ? {} : { IPAMConfig }),
+    ...(isEmpty(Links) ? {} : { Links }),
+    ...(isEmpty(Aliases) ? {} : { Aliases }),
+    ...(isEmpty(DriverOpts) ? {} : { DriverOpts }),
+    ...(isEmpty(GwPriority) ? {} : { GwPriority }),
   };
-  return filled(set);
 }
-
-const filled = <Fields extends object>(fields: Fields): Partial<Fields> =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => !isEmpty(value))) as Partial<Fields>;
 
 /** A network's name for a NetworkMode that gives its id: a body must speak of it in one way. */
 export function networkMode({ HostConfig, NetworkSettings }: ContainerInspect): string {
@@ -40,7 +38,7 @@ export function networkMode({ HostConfig, NetworkSettings }: ContainerInspect): 
 
 const ID = /^[0-9a-f]{12,64}$/;
 
-/** null: the engine's own choice, or another's; an engine refuses to be given those. */
+/** Empty: the engine's own choice, or another's; an engine refuses to be given those. */
 export function userHostname({ Id, Config, HostConfig }: ContainerInspect): string {
   const isForeign = isShared(HostConfig.NetworkMode) || HostConfig.UTSMode === 'host';
   return isForeign || Config.Hostname === shortId(Id) ? '' : Config.Hostname;

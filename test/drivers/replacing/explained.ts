@@ -8,6 +8,7 @@ export const always: readonly Explained[] = [
   { path: /^Id$/, why: 'Docker can not keep the id' },
   { path: /^Created$/, why: 'it was created later' },
   { path: /^State\.(Pid|StartedAt|FinishedAt)$/, why: 'another process, started later' },
+  { path: /^ExecIDs/, why: 'a check that runs at this moment' },
   { path: /^State\.Health\./, why: 'checks of another process' },
   {
     path: /^Config\.Labels\.dev\.refit\.(config|replaces|was)$/,
@@ -36,10 +37,6 @@ export const always: readonly Explained[] = [
 ];
 
 /** Differences that some containers have. */
-export const anyAddress: Explained = {
-  path: /^NetworkSettings\.(Networks\..+\.)?(IPAddress|MacAddress)$/,
-  why: 'none was set: the engine takes the next free address and makes the MAC address of it',
-};
 export const anyHostPort: Explained = {
   path: /^NetworkSettings\.Ports\..+\.HostPort$/,
   why: 'none was set: the engine takes any free port',
@@ -56,6 +53,11 @@ export const boundById: readonly Explained[] = [
     holds: ({ before, after }) => before === '' && after === 'z',
   },
 ];
+export const namedNetwork: Explained = {
+  path: /^HostConfig\.NetworkMode$/,
+  why: 'a network that was given by its id is given by its name: its endpoint is kept by that',
+  holds: ({ before, after }) => isText(before, /^[0-9a-f]{64}$/) && after === 'first',
+};
 export const mountedById: Explained = {
   path: /^HostConfig\.Mounts\[\d+\]\.Source$/,
   why: 'a volume without a name is mounted by its id',

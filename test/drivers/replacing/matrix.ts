@@ -1,5 +1,5 @@
 import type { Explained } from './differences.ts';
-import { anyHostPort, boundById, mountedById } from './explained.ts';
+import { anyHostPort, boundById, mountedById, namedNetwork } from './explained.ts';
 import type { Fields } from './images.ts';
 
 /** A container as somebody may have run it. */
@@ -17,9 +17,17 @@ export type Run = {
   readonly explained: readonly Explained[];
 };
 
-export type Nets = { readonly first: string; readonly second: string; readonly prefix: string };
+/** Stands for the id of the first network. */
+export const BY_ID = 'first by its id';
 
-export const matrix = ({ first, second, prefix }: Nets): readonly Run[] => [
+export type Nets = {
+  readonly first: string;
+  readonly second: string;
+  readonly prefix: string;
+  readonly prefix6: string;
+};
+
+export const matrix = ({ first, second, prefix, prefix6 }: Nets): readonly Run[] => [
   { title: 'nothing set', explained: [] },
   { title: 'no network', host: { NetworkMode: 'none' }, explained: [] },
   { title: 'the host’s network', host: { NetworkMode: 'host' }, explained: [] },
@@ -32,6 +40,20 @@ export const matrix = ({ first, second, prefix }: Nets): readonly Run[] => [
     explained: [],
   },
   { title: 'a network without anything set', host: { NetworkMode: first }, explained: [] },
+  {
+    title: 'a network by its id',
+    host: { NetworkMode: BY_ID },
+    endpoint: { Aliases: ['by-id'] },
+    explained: [namedNetwork],
+  },
+  {
+    title: 'addresses of version 6 and of the link',
+    host: { NetworkMode: first },
+    endpoint: {
+      IPAMConfig: { IPv4Address: `${prefix}.11`, IPv6Address: `${prefix6}:11`, LinkLocalIPs: ['169.254.214.11'] },
+    },
+    explained: [],
+  },
   {
     title: 'a network that it was not created on',
     host: { NetworkMode: first },
