@@ -90,14 +90,13 @@ export function latestAnswer(state: AgentState): Answered | null {
   return work === null || compareOrders(answered.order, work.order) > 0 ? answered : null;
 }
 
-/** The work whose release the host is on: upgrades of services leave that as it is. */
-export const installInEffect = (state: AgentState): Work | null =>
-  state.works.findLast(({ inEffect, service }) => inEffect && service === null) ?? null;
-
+/** Upgrades of services leave that as it is. Without an install in effect, it is what was there before the oldest. */
 export function installedRelease(state: AgentState): InstalledRelease | null {
-  const work = installInEffect(state);
-  if (work === null) return state.works[0]?.before ?? null;
-  const { name, version, digest } = work.order.release;
+  const installs = state.works.filter(({ service }) => service === null);
+  const inEffect = installs.findLast((work) => work.inEffect);
+  // An upgrade of a service was accepted by what the host was on then, and is no witness once that went back.
+  if (inEffect === undefined) return (installs[0] ?? state.works.at(-1))?.before ?? null;
+  const { name, version, digest } = inEffect.order.release;
   return { name, version, digest };
 }
 

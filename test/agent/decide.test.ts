@@ -189,4 +189,6 @@ test('the installed release is the newest one in effect, else what was before th
   const members = workOf([done], serviceOrderOf(['dns-1'], { sequence: 2 }));
   expect(installedRelease(stateOf(first, members))?.version).toBe('2');
   expect(installedRelease(stateOf({ ...members, before }))).toEqual(before);
+  const again = workOf([done, reverting, reverted], orderOf({ sequence: 3 }));
+  expect(installedRelease(stateOf({ ...members, before }, again))).toBeNull();
 });

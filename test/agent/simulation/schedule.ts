@@ -2,15 +2,16 @@ import {
   parseDigest,
   parseFleetId,
   parseHostId,
+  parseServiceId,
   parseStepId,
   parseUpgradeId,
   type HostId,
 } from '../../../model/ids.ts';
 import type { Report } from '../../../model/bus.ts';
 import { busKeys } from '../../../model/bus.ts';
-import type { Release, ReleaseRef, Step } from '../../../model/release.ts';
-import { SimHost, type HostFaults } from './sim-host.ts';
-import { SimWorker, type Fence, type Mission } from './sim-worker.ts';
+import type { Release, ReleaseRef, ServiceRelease, Step } from '../../../model/release.ts';
+import { memberThing, SimHost, type HostFaults } from './sim-host.ts';
+import { SimWorker, type Fence, type Mission, type ServiceMission } from './sim-worker.ts';
 import { Store } from './store.ts';
 import { World } from './world.ts';
 
@@ -20,6 +21,9 @@ const HEALED_MS = 240_000;
 
 const fleet = parseFleetId('sim');
 const upgrade = parseUpgradeId('up');
+/** For a service's upgrade of its own. */
+const serviceUpgrade = parseUpgradeId('up-service');
+const serviceName = parseServiceId('dns');
 const digest = parseDigest(`sha256:${'2'.repeat(64)}`);
 const ref: ReleaseRef = { name: 'sim', version: '2', repository: 'registry/sim', digest, contents: digest };
 
@@ -77,7 +81,7 @@ export async function runSchedule(seed: number, options: ScheduleOptions = {}): 
     world.note(() => `report of ${id}: ${store.get(busKeys(fleet).report(id))?.value ?? 'none'}`);
   // Reports on their way arrive.
   await world.run(() => false, 12_000);
-  if (world.violation === null) judge(world, { store, hosts, undoFails, mission });
+  if (world.violation === null) judge(world, { store, hosts, undoFails, mission, release });
   return { seed, violation: world.violation, trace: world.trace };
 }
 
@@ -91,10 +95,33 @@ function makeRelease(world: World): Release {
   const probes = random.chance(0.5) ? [{ type: 'unit', unit: 'x' } as const] : [];
   const health = { probes, minHealthyTimeMs: 300, deadlineMs: 2_000 };
   const host = { deadlineMs: 60_000, diskFreeBytes: 0, steps, health };
-  return { schema: 1, name: 'sim', version: '2', upgradesFrom: [], fleets: [], host, services: [], contents: [] };
+  return { schema: 1, name: 'sim', version: '2', upgradesFrom: [], fleets: [], host, services: [dns], contents: [] };
 }
 
-function makeMission({ random }: World): Mission {
+const dns: ServiceRelease = {
+  name: serviceName,
+  image: `registry/dns@${digest}`,
+  compatible: true,
+  infrastructure: false,
+  strategy: { strategy: 'inPlace' },
+  mode: 'agent',
+  minAvailable: null,
+  drainMs: 0,
+  settings: {},
+  health: { minHealthyTimeMs: 0, deadlineMs: 1_000, probe: null },
+};
+
+function makeServiceMission({ random }: World): ServiceMission | null {
+  if (random.chance(0.5)) return null;
+  const groups = Array.from({ length: random.between(1, 3) }, (_, group) =>
+    Array.from({ length: random.between(1, 2) }, (_member, index) => `dns-${group}-${index}`),
+  );
+  const back = random.chance(0.5) ? 'no' : random.chance(0.5) ? 'groups' : 'all';
+  return { name: serviceName, upgrade: random.chance(0.7) ? upgrade : serviceUpgrade, groups, back };
+}
+
+function makeMission(world: World): Mission {
+  const { random } = world;
   const hosts = Array.from({ length: random.between(2, 5) }, (_, index) => parseHostId(`h${index}`));
   return {
     fleet,
@@ -104,6 +131,7 @@ function makeMission({ random }: World): Mission {
     strategy: random.chance(0.5) ? 'serial' : 'daisy-chain',
     onFailure: random.chance(0.5) ? 'stop' : 'skip',
     rollsBack: random.chance(0.25),
+    service: makeServiceMission(world),
   };
 }
 
@@ -177,31 +205,37 @@ type Judged = {
   readonly hosts: readonly SimHost[];
   readonly undoFails: ReadonlySet<HostId>;
   readonly mission: Mission;
+  readonly release: Release;
 };
 
 /** What must hold once the faults are over and all has come to rest. */
-function judge(world: World, { store, hosts, undoFails, mission }: Judged): void {
+function judge(world: World, { store, hosts, undoFails, mission, release }: Judged): void {
   for (const host of hosts) {
     const phase = host.phase();
-    const steps =
-      host
-        .state()
-        .works.at(-1)
-        ?.host.steps.filter(({ type }) => type !== 'reboot') ?? [];
+    const steps = release.host.steps.filter(({ type }) => type !== 'reboot');
+    const serviceWorks = host.state().works.filter(({ inEffect, service }) => inEffect && service !== null);
+    const members = new Set(serviceWorks.flatMap(({ service }) => service?.containers ?? []).map(memberThing));
     const applied = steps.filter(({ id }) => host.things.get(id) === ref.version).length;
     const say = (what: string): void => world.violate(`${host.id} is ${phase}: ${what}`);
     if (phase === 'done' && applied !== steps.length) say(`only ${applied} of ${steps.length} steps are there`);
     // Before the upgrade, or, when the host was ordered again, before that order.
     const isOn = host.installed() === ref.version;
-    const isUntouched = isOn ? applied === steps.length : host.things.size === 0;
+    const isUntouched = applied === (isOn ? steps.length : 0);
+    const hasMembers = [...host.things.keys()].filter((thing) => !steps.some(({ id }) => id === thing));
+    const isAsOrdered = hasMembers.length === members.size && hasMembers.every((thing) => members.has(thing));
     // A host that was stuck and waits to be taken up again is neither.
     const mayBeHalf = phase === 'staged' && undoFails.has(host.id);
     if (['idle', 'staged', 'reverted'].includes(phase) && !isUntouched && !mayBeHalf)
       say(`${applied} of ${steps.length} steps are there`);
+    if (phase !== 'stuck' && !mayBeHalf && !isAsOrdered)
+      say(`members are ${hasMembers.join(', ')}, expected ${[...members].join(', ')}`);
     if (phase === 'stuck' && !undoFails.has(host.id)) say('though no undo fails');
     if (!['idle', 'staged', 'done', 'reverted', 'stuck'].includes(phase)) say('which is no end');
     if (host.installed() !== host.installedFile()) say(`installed.json says ${host.installedFile() ?? 'nothing'}`);
     const report = store.json<Report>(busKeys(fleet).report(host.id));
+    const mayStay = phase === 'stuck' || report?.refused != null;
+    if (mission.service !== null && mission.service.back !== 'no' && !mayStay && members.size > 0)
+      say(`${[...members].join(', ')} did not go back`);
     const isGoneBack = !isOn || phase === 'stuck' || report?.refused != null;
     if (mission.rollsBack && !isGoneBack) say('after a roll back');
     if (report !== null && report.phase !== phase) say(`the report says ${report.phase}`);

@@ -3,7 +3,7 @@ import { readDisk } from '../../../agent/core/reading.ts';
 import type { JournalBody } from '../../../agent/core/records.ts';
 import { installedRelease, phaseOf, type AgentState } from '../../../agent/core/state.ts';
 import type { AgentPorts, Disk, DiskFile, HostSteps, StepPlace } from '../../../agent/ports.ts';
-import { compareOrders, type Order } from '../../../model/bus.ts';
+import { compareOrders, isSameOrder, type Order } from '../../../model/bus.ts';
 import type { FleetId, HostId } from '../../../model/ids.ts';
 import type { HostStep } from '../../../agent/host-work.ts';
 import type { Release } from '../../../model/release.ts';
@@ -41,9 +41,10 @@ export class SimHost {
   #journals = new Map<string, string>();
   #unsynced: string | null = null;
   readonly #files = new Map<DiskFile, string>();
-  /** What the host is; a step sets one of them. */
+  /** What the host is, by thingOf; a step sets one of them. */
   readonly things = new Map<string, string>();
   highest: Order | null = null;
+  #obeyed: Order | null = null;
   isAtWork = false;
   onWork: (isAtWork: boolean) => void = () => undefined;
   #boot = 1;
@@ -179,7 +180,7 @@ export class SimHost {
       },
       removeJournal: (name) => {
         this.#enter(process, 'before remove');
-        this.#journals.delete(name);
+        this.#keepInstalled(`forgot ${name}`, () => this.#journals.delete(name));
       },
       freeReserve: () => undefined,
       read: (name) => this.#files.get(name) ?? null,
@@ -205,17 +206,36 @@ export class SimHost {
       this.kill(`in the middle of a record of ${name}`);
       throw killed;
     }
-    this.#journals.set(name, before + text);
+    const write = (): unknown => this.#journals.set(name, before + text);
+    if (this.#isForService(before || text)) this.#keepInstalled(`wrote ${text}`, write);
+    else write();
     this.#unsynced = name;
     this.#judge(JSON.parse(text) as { body: JournalBody });
     this.#enter(process, `after append ${name}`);
+  }
+
+  #isForService(journal: string): boolean {
+    const { body } = JSON.parse(journal.split('\n')[0] ?? '') as { body: JournalBody };
+    return body.type === 'accepted' && body.order.action === 'service';
+  }
+
+  /** Neither an order for a service nor its way back changes what the host is on, nor does forgetting. */
+  #keepInstalled(what: string, change: () => void): void {
+    const before = this.installed();
+    change();
+    const after = this.installed();
+    if (before !== after)
+      this.#world.violate(`${this.id} was on ${before ?? 'nothing'}, and ${what}: ${after ?? 'nothing'}`);
   }
 
   /** Watches what the agent commits itself to. */
   #judge({ body }: { body: JournalBody }): void {
     this.#world.note(() => `${this.id} journal ${JSON.stringify({ ...body, host: undefined, order: undefined })}`);
     if (body.type === 'accepted' || body.type === 'adopted') {
-      if (this.highest !== null && compareOrders(body.order, this.highest) < 0) {
+      // A revert over several works goes on with the order that was obeyed.
+      const goesOn = this.#obeyed !== null && isSameOrder(this.#obeyed, body.order);
+      this.#obeyed = body.order;
+      if (!goesOn && this.highest !== null && compareOrders(body.order, this.highest) < 0) {
         this.#world.violate(`${this.id} obeyed a stale order ${body.order.epoch}.${body.order.sequence}`);
       }
       this.#sawOrder(body.order);
@@ -242,24 +262,24 @@ export class SimHost {
     return {
       check: async (step, place) => {
         await take(`check ${step.id}`, 5);
-        return this.things.get(step.id) === wanted(place);
+        return this.things.get(thingOf(step)) === wanted(place);
       },
       capture: async (step) => {
         await take(`capture ${step.id}`, 5);
-        return { was: this.things.get(step.id) ?? null };
+        return { was: this.things.get(thingOf(step)) ?? null };
       },
       apply: async (step, place) => {
         await take(`apply ${step.id}`);
         const fails = this.#faults.failing?.index === place.index;
         if (fails && !this.#faults.failing.afterEffect) throw new Error('it fails');
-        if (this.things.get(step.id) === wanted(place)) this.#world.violate(`${this.id} did ${step.id} twice`);
-        this.things.set(step.id, wanted(place));
+        if (this.things.get(thingOf(step)) === wanted(place)) this.#world.violate(`${this.id} did ${step.id} twice`);
+        this.things.set(thingOf(step), wanted(place));
         await take(`applied ${step.id}`, random.between(1, 200));
         if (fails) throw new Error('it fails after its effect');
       },
       verify: async (step, place) => {
         await take(`verify ${step.id}`, 3);
-        const is = this.things.get(step.id) ?? 'absent';
+        const is = this.things.get(thingOf(step)) ?? 'absent';
         return { problem: is === wanted(place) ? null : `${step.id} is ${is}`, measured: { [step.id]: is } };
       },
       undo: async (step, place) => {
@@ -275,7 +295,11 @@ export class SimHost {
 
   #putBack(step: HostStep, place: StepPlace): void {
     const { was } = place.before as { was: string | null };
-    if (was === null) this.things.delete(step.id);
-    else this.things.set(step.id, was);
+    if (was === null) this.things.delete(thingOf(step));
+    else this.things.set(thingOf(step), was);
   }
 }
+
+/** A step's own thing; members are named, since an order numbers its steps anew. */
+const thingOf = (step: HostStep): string => (step.type === 'member' ? memberThing(step.name) : step.id);
+export const memberThing = (container: string): string => `member ${container}`;

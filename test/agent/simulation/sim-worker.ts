@@ -1,6 +1,6 @@
 import { busKeys, isSameOrder, type Baton, type Order, type Report } from '../../../model/bus.ts';
 import { isAtWork, isSettled } from '../../../model/agent-phase.ts';
-import type { FleetId, HostId, UpgradeId } from '../../../model/ids.ts';
+import type { FleetId, HostId, ServiceId, UpgradeId } from '../../../model/ids.ts';
 import type { ReleaseRef } from '../../../model/release.ts';
 import type { Store } from './store.ts';
 import type { World } from './world.ts';
@@ -17,7 +17,21 @@ export type Mission = {
   readonly onFailure: 'stop' | 'skip';
   /** Goes back with every host after it came to the end. */
   readonly rollsBack: boolean;
+  readonly service: ServiceMission | null;
 };
+
+/** A service's upgrade, once the hosts are on the release: an order for each group of members, on every host. */
+export type ServiceMission = {
+  readonly name: ServiceId;
+  /** The upgrade of the release itself, or one of its own. */
+  readonly upgrade: UpgradeId;
+  readonly groups: readonly (readonly string[])[];
+  /** Takes the members back after it came to the end: not at all, as they were ordered, or all of a host at once. */
+  readonly back: 'no' | 'groups' | 'all';
+};
+
+/** What an order is, besides whose. */
+type Asked = Pick<Order, 'action'> & Partial<Pick<Order, 'start' | 'service' | 'upgrade'>>;
 
 /** What all workers have in common: the fencing number in the store, which a wipe takes with it. */
 export type Fence = { epoch: number };
@@ -54,7 +68,8 @@ export class SimWorker {
     try {
       if (strategy === 'serial') await this.#serial();
       else await this.#chain();
-      if (rollsBack) for (const host of [...hosts].reverse()) await this.#order(host, 'revert');
+      await this.#services();
+      if (rollsBack) for (const host of [...hosts].reverse()) await this.#order(host, { action: 'revert' });
     } catch (error) {
       if (!(error instanceof Fenced)) throw error;
       this.wasFenced = true;
@@ -65,7 +80,7 @@ export class SimWorker {
 
   /** What a worker of an epoch that is over would write, if nothing stopped it. */
   staleOrder(): Order {
-    return this.#newOrder('install', 'now');
+    return this.#newOrder({ action: 'install' });
   }
 
   async #serial(): Promise<void> {
@@ -73,7 +88,7 @@ export class SimWorker {
     await this.#quieten();
     for (const host of hosts) {
       if (this.#isDone(host)) continue;
-      const report = await this.#order(host, 'install');
+      const report = await this.#order(host, { action: 'install' });
       if (report.phase !== 'done' && onFailure === 'stop') return;
     }
   }
@@ -85,10 +100,10 @@ export class SimWorker {
   async #quieten(): Promise<void> {
     const open = this.#mission.hosts.filter((host) => this.#isOpen(host));
     const given = new Map<HostId, Order>();
-    for (const host of open) given.set(host, await this.#put(host, this.#newOrder('stand-down', 'now')));
+    for (const host of open) given.set(host, await this.#put(host, this.#newOrder({ action: 'stand-down' })));
     for (const [host, order] of given) {
       const report = await this.#until(() => this.#answer(host, order, { holds: () => true, isBusyAnAnswer: true }));
-      if (isAtWork(report.phase)) await this.#order(host, 'install');
+      if (isAtWork(report.phase)) await this.#order(host, { action: 'install' });
     }
   }
 
@@ -96,7 +111,7 @@ export class SimWorker {
   async #chain(): Promise<void> {
     const { upgrade } = this.#mission;
     const hosts = this.#mission.hosts.filter((host) => this.#isOpen(host) || !this.#isDone(host));
-    const order = this.#newOrder('install', 'baton');
+    const order = this.#newOrder({ action: 'install', start: 'baton' });
     const orders = new Map<HostId, Order>();
     for (const host of hosts) orders.set(host, await this.#put(host, order));
     const waiting: HostId[] = [];
@@ -124,16 +139,37 @@ export class SimWorker {
     return (baton?.epoch === this.#epoch && baton.holder === null) || failed !== undefined ? true : null;
   }
 
-  async #order(host: HostId, action: Order['action']): Promise<Report> {
-    const order = await this.#put(host, this.#newOrder(action, 'now'));
+  async #services(): Promise<void> {
+    const { service, hosts, onFailure } = this.#mission;
+    if (service === null) return;
+    const { name, upgrade, groups, back } = service;
+    const wholes = back === 'all' ? [groups.flat()] : [...groups].reverse();
+    for (const host of hosts.filter((one) => this.#isOn(one))) {
+      for (const containers of groups) {
+        const report = await this.#order(host, { action: 'service', upgrade, service: { name, containers } });
+        const isDone = report.refused === null && report.phase === 'done';
+        if (!isDone && onFailure === 'stop') break;
+      }
+    }
+    if (back === 'no') return;
+    // A host that never came on the release has no members of it.
+    for (const host of hosts.filter((one) => this.#isOn(one)).reverse()) {
+      for (const containers of wholes) {
+        await this.#order(host, { action: 'revert', upgrade, service: { name, containers } });
+      }
+    }
+  }
+
+  async #order(host: HostId, asked: Asked): Promise<Report> {
+    const order = await this.#put(host, this.#newOrder(asked));
     return this.#until(() => this.#answer(host, order, { holds: ({ phase }) => isSettled(phase) }));
   }
 
-  #newOrder(action: Order['action'], start: Order['start']): Order {
+  #newOrder(asked: Asked): Order {
     this.#sequence += 1;
     const { upgrade, release } = this.#mission;
     const base = { v: 1, upgrade, hop: 0, epoch: this.#epoch, sequence: this.#sequence, release } as const;
-    return { ...base, step: null, service: null, action, start, deadlineMs: 60_000 };
+    return { ...base, step: null, service: null, start: 'now', deadlineMs: 60_000, ...asked };
   }
 
   async #put(host: HostId, order: Order): Promise<Order> {
@@ -162,6 +198,11 @@ export class SimWorker {
   #isDone(host: HostId): boolean {
     const report = this.#store.json<Report>(this.#keys.report(host));
     return report?.phase === 'done' && report.installed?.digest === this.#mission.release.digest;
+  }
+
+  #isOn(host: HostId): boolean {
+    const report = this.#store.json<Report>(this.#keys.report(host));
+    return report?.installed?.digest === this.#mission.release.digest;
   }
 
   /** An order is on its way, or not settled, or a wipe took what would tell. */
