@@ -18,7 +18,7 @@ describe('the web server of the sample platform', () => {
     expect(await web.check()).toBe(0);
   });
 
-  test.each([{ sick: true }, { env: { WEB_SICK: '1' } }])('serves while it is not healthy: %j', async (how) => {
+  test.each([{ sick: true }, { env: { WEB_SICK: '1' } }, { env: { WEB_SICK: '1.2.3' } }])('serves while it is not healthy: %j', async (how) => {
     await using web = await startWeb('1.2.3', how);
 
     expect((await fetch(web.url)).status).toBe(200);

@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 const VERSION = '@VERSION@';
 const PORT = Number(process.env.PORT ?? 8080);
 // The image was built sick, or its container is told to be, always or at one version.
-const isSick = '@SICK@' === '1' || ['1', VERSION].includes(process.env.WEB_SICK);
+const isSick = ['@SICK@', process.env.WEB_SICK].includes('1') || process.env.WEB_SICK === VERSION;
 // Longest that a slow answer may take, since a stop waits for it.
 const MAX_SLOW_MS = 60_000;
 // A check that gets no answer by then has its answer.
