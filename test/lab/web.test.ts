@@ -18,13 +18,16 @@ describe('the web server of the sample platform', () => {
     expect(await web.check()).toBe(0);
   });
 
-  test.each([{ sick: true }, { env: { WEB_SICK: '1' } }, { env: { WEB_SICK: '1.2.3' } }])('serves while it is not healthy: %j', async (how) => {
-    await using web = await startWeb('1.2.3', how);
+  test.each([{ sick: true }, { env: { WEB_SICK: '1' } }, { env: { WEB_SICK: '1.2.3' } }])(
+    'serves while it is not healthy: %j',
+    async (how) => {
+      await using web = await startWeb('1.2.3', how);
 
-    expect((await fetch(web.url)).status).toBe(200);
-    expect((await fetch(`${web.url}/health`)).status).toBe(503);
-    expect(await web.check()).toBe(1);
-  });
+      expect((await fetch(web.url)).status).toBe(200);
+      expect((await fetch(`${web.url}/health`)).status).toBe(503);
+      expect(await web.check()).toBe(1);
+    },
+  );
 
   test('asked to stop, it finishes what runs, takes nothing new and ends with 0', async () => {
     await using web = await startWeb('1.2.3');
