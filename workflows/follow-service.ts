@@ -93,27 +93,29 @@ async function spoken(run: Run, child: ChildWorkflowHandle<UpgradeService>): Pro
 }
 
 function hear(run: Run, what: string | null): void {
-  const movedOnBy = commandLines(run, ['resume', ...(run.isGoingBack ? [] : ['rollback']), 'abort']);
+  const isGoingBack = run.isGoingBack || run.ending() === 'rollback';
+  const movedOnBy = commandLines(run, ['resume', ...(isGoingBack ? [] : ['rollback']), 'abort']);
   run.wishes.resume = false;
   run.error = what;
   run.serviceAsks =
     what === null ? null : { what: `the operator: ${what}`, host: null, since: Date.now(), until: null, movedOnBy };
 }
 
-type Told = 'pause' | 'resume' | 'rollback' | 'abort';
+/** What the child was told last. */
+type Told = { readonly ending: 'rollback' | 'abort' | null; readonly isPaused: boolean };
 const signals = { pause, resume, rollback, abort } as const;
 
 /** Commands as the child understands them: by the same names. */
 async function tell(run: Run, child: ChildWorkflowHandle<UpgradeService>): Promise<never> {
   const before = run.state;
   const state = (): UpgradeState => (run.wishes.pause ? 'paused' : run.serviceAsks === null ? before : 'waiting');
-  let told: Told | null = null;
+  let told: Told = { ending: null, isPaused: false };
   // Ends by cancellation, with the child.
   for (;;) {
     await condition(() => untold(run, told) !== null || run.state !== state());
     const command = untold(run, told);
     if (command !== null) {
-      told = command === 'resume' ? null : command;
+      told = { ending: run.wishes.ending, isPaused: run.wishes.pause };
       run.wishes.resume = false;
       await child.signal(signals[command].name, { by: run.input.upgrade, reason: `as ${run.input.upgrade} was told` });
       run.wave = run.isInterrupted() ? 'told' : 'atWork';
@@ -122,11 +124,11 @@ async function tell(run: Run, child: ChildWorkflowHandle<UpgradeService>): Promi
   }
 }
 
-/** What an operator wants and the child doesn't know yet. */
-function untold({ wishes, serviceAsks: asked }: Run, told: Told | null): Told | null {
-  const isAnswered = asked !== null && wishes.resume;
-  const wanted = wishes.ending ?? (wishes.pause ? 'pause' : told === 'pause' || isAnswered ? 'resume' : null);
-  return wanted === told ? null : wanted;
+/** What an operator wants and the child doesn't know yet. Whoever ends an upgrade ends its pause. */
+function untold({ wishes, serviceAsks: asked }: Run, told: Told): keyof typeof signals | null {
+  if (wishes.ending !== told.ending) return wishes.ending;
+  if (wishes.pause !== told.isPaused) return wishes.pause ? 'pause' : 'resume';
+  return asked !== null && wishes.resume ? 'resume' : null;
 }
 
 function endOf(progress: ServiceProgress): ServiceEnd {

@@ -207,6 +207,25 @@ describe('while a service is upgraded', () => {
     expect(fleet.begun('revert')).toEqual(['host-2', 'host-1']);
   });
 
+  test('roll back asks when the service can not go back, and resume tries that again', async () => {
+    const { fleet, upgrade } = await atWork();
+    fleet.members.member('host-1').failBack('its disk is full');
+    await upgrade.command('pause');
+    await upgrade.until(({ state }) => state === 'paused');
+    await upgrade.command('rollback');
+    fleet.members.held.clear();
+    fleet.changed('let go');
+    const waiting = await upgrade.until(({ state }) => state === 'waiting');
+
+    await upgrade.command('resume');
+    const end = await upgrade.end();
+
+    expect(waiting.error).toContain('its disk is full');
+    expect(waiting.waiting[0]?.movedOnBy).toBe(`refit resume ${upgrade.id} | refit abort ${upgrade.id}`);
+    expect(end.state).toBe('rolledBack');
+    expect(fleet.members.imagesInPlace()).toEqual(Array.from({ length: 6 }, () => OLD_IMAGE));
+  });
+
   test('abort reaches it, and everything stays as it is', async () => {
     const { fleet, upgrade } = await atWork();
     await upgrade.command('abort');
