@@ -5,6 +5,7 @@ import { memberName, type MemberId } from '../model/service.ts';
 import { containerProgress, containerWorkflowId, upgradeContainerType } from '../workflows/messages.ts';
 import { connectTemporal, type TemporalConnection } from './connection.ts';
 import { latestRun, type FoundUpgrade } from './find-upgrade.ts';
+import { withContainerBeat } from './member-beats.ts';
 import { toContainerProgress } from './member-parse.ts';
 import type { RunId } from './run-end.ts';
 import { isRunOver, lookAtRun, type RunLook } from './run-look.ts';
@@ -37,7 +38,7 @@ export interface Containers {
   close(): Promise<void>;
 }
 
-const kind = { query: containerProgress, parse: toContainerProgress };
+const kind = { query: containerProgress, parse: toContainerProgress, withBeats: withContainerBeat };
 
 /** Connects to the fleet's Temporal. */
 export async function openContainers({ fleet }: { readonly fleet: Fleet }): Promise<Containers> {

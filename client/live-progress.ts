@@ -1,4 +1,4 @@
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { WorkflowNotFoundError, type WorkflowExecutionDescription } from '@temporalio/client';
 import type { FleetId } from '../model/ids.ts';
 import type { HostHeartbeat, Progress } from '../model/upgrade.ts';
 import { fleetWorkflowId, progress as progressQuery, waveProgress, type WaveProgress } from '../workflows/messages.ts';
@@ -50,10 +50,15 @@ async function heartbeats(temporal: TemporalConnection, workflowId: string): Pro
   const handle = temporal.client.workflow.getHandle(workflowId);
   try {
     const { raw } = await askServer(temporal, () => handle.describe());
-    const details = raw.pendingActivities?.flatMap((activity) => activity.heartbeatDetails?.payloads ?? []) ?? [];
-    return details.flatMap(({ data }) => (data == null ? [] : (parseHeartbeat(Buffer.from(data).toString()) ?? [])));
+    return heartbeatsOf(raw).flatMap((text) => parseHeartbeat(text) ?? []);
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return [];
     throw error;
   }
+}
+
+/** What the pending activities of a described workflow last said, as it stands there. */
+export function heartbeatsOf({ pendingActivities }: WorkflowExecutionDescription['raw']): readonly string[] {
+  const details = pendingActivities?.flatMap((activity) => activity.heartbeatDetails?.payloads ?? []) ?? [];
+  return details.flatMap(({ data }) => (data == null ? [] : [Buffer.from(data).toString()]));
 }

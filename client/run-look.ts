@@ -2,14 +2,19 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { QueryDefinition } from '@temporalio/common';
 import { failureTypes } from '../model/failures.ts';
 import type { FleetId } from '../model/ids.ts';
+import type { MemberHeartbeat } from '../model/member-heartbeat.ts';
 import { askServer, askWorker } from './bounded.ts';
 import type { TemporalConnection } from './connection.ts';
+import { heartbeatsOf } from './live-progress.ts';
+import { parseMemberBeats } from './member-beats.ts';
 import { firstOf, runEnd, type RunId } from './run-end.ts';
 
 /** How a kind of run tells where it is: to whom asks while it runs, and in what it ends with. */
 export type RunKind<Progress> = {
   readonly query: QueryDefinition<Progress>;
   readonly parse: (value: unknown) => Progress | null;
+  /** Lays what the activities at work say over what the run says. */
+  readonly withBeats: (progress: Progress, beats: readonly MemberHeartbeat[]) => Progress;
 };
 
 /** One look at a run. refused: wrong input, nothing was changed · closed: it ended before it could say how. */
@@ -27,9 +32,10 @@ export async function lookAtRun<Progress>(
 ): Promise<RunLook<Progress> | null> {
   const handle = temporal.client.workflow.getHandle(run.workflowId, run.runId);
   try {
-    const { status } = await askServer(temporal, () => handle.describe());
+    const { status, raw } = await askServer(temporal, () => handle.describe());
     if (status.name !== 'RUNNING') return await endOf(temporal, run, kind);
-    return { run: 'live', progress: await askWorker(temporal, { fleet }, () => handle.query(kind.query)) };
+    const progress = await askWorker(temporal, { fleet }, () => handle.query(kind.query));
+    return { run: 'live', progress: kind.withBeats(progress, parseMemberBeats(heartbeatsOf(raw))) };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return null;
     throw error;

@@ -33,7 +33,7 @@ export function membersAmong(host: HostId, containers: readonly ContainerSummary
     const inPlace = containers.find(({ name }) => name === container);
     const others = containers.filter(({ name }) => isInTheWorks(name, container));
     const found = [inPlace, ...others].find((each) => each?.running) ?? inPlace ?? others[0];
-    return found === undefined ? [] : [{ ...pick(found), host, container }];
+    return found === undefined ? [] : [{ host, container, ...pick(found) }];
   });
 }
 
@@ -43,8 +43,6 @@ function isInTheWorks(name: string, container: string): boolean {
   return standIn !== null && standIn.container === container && standIn.as !== 'kept';
 }
 
-const pick = ({ running, image, imageId }: ContainerSummary): Pick<SeenMember, 'running' | 'image' | 'imageId'> => ({
-  running,
-  image,
-  imageId,
+const pick = ({ running, image, imageId }: ContainerSummary): Omit<SeenMember, 'host' | 'container'> => ({
+  ...{ running, image, imageId },
 });

@@ -4,14 +4,14 @@ import { busKeys, type MemberLevel } from '../model/bus.ts';
 import { serviceOf, type Fleet } from '../model/fleet.ts';
 import type { ServiceId } from '../model/ids.ts';
 import type { BalancedServer } from '../model/load-balancer.ts';
-import { serverOf, type Member, type MemberServer, type MemberState, type Service } from '../model/service.ts';
+import { serverOf, type MemberServer, type MemberState, type Service } from '../model/service.ts';
 import { withBus } from './bus-view.ts';
 import { readMembers, type SeenMember } from './service-members.ts';
 
 /** Longest wait for the load balancer; ms. */
 const BALANCER_TIMEOUT_MS = 5_000;
 
-export type MemberStatus = Member & { readonly state: MemberState };
+export type MemberStatus = SeenMember & { readonly state: MemberState; readonly server: MemberServer | null };
 
 /** `problems`: what could not be seen, and of what therefore nothing is said. */
 export type ServiceStatus = {
@@ -49,7 +49,11 @@ export function memberStatus(
   const server = balancer === null ? undefined : servers.get(serverOf(balancer, member));
   // Only members that are not Active have a level.
   const state = levels.get(busKeys(fleet).member(name, member))?.state ?? 'Active';
-  return { ...member, state, server: server === undefined ? null : toServer(server) };
+  return {
+    ...{ host: member.host, container: member.container, state },
+    ...member,
+    server: server === undefined ? null : toServer(server),
+  };
 }
 
 /** By key. Throws Unreachable when etcd doesn't answer. */

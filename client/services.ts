@@ -5,6 +5,7 @@ import { serviceProgress, serviceWorkflowId } from '../workflows/messages.ts';
 import { commandRun, type Command, type CommandOutcome } from './command-upgrade.ts';
 import { connectTemporal } from './connection.ts';
 import { latestRun, type FoundUpgrade } from './find-upgrade.ts';
+import { withServiceBeats } from './member-beats.ts';
 import { toServiceProgress } from './member-parse.ts';
 import type { RunId } from './run-end.ts';
 import { isRunOver, lookAtRun, type RunLook } from './run-look.ts';
@@ -37,7 +38,7 @@ export interface Services {
   close(): Promise<void>;
 }
 
-const kind = { query: serviceProgress, parse: toServiceProgress };
+const kind = { query: serviceProgress, parse: toServiceProgress, withBeats: withServiceBeats };
 
 /** Connects to the fleet's Temporal. */
 export async function openServices({ fleet }: { readonly fleet: Fleet }): Promise<Services> {

@@ -19,11 +19,12 @@ function ofProgress(progress: ContainerProgress, asked: 'upgrade' | 'rollback'):
     case 'alreadyThere':
       return { exitCode: exitCodes.done, message: `nothing had to be done: ${name} has that image and configuration` };
     case 'rolledBack':
-      return asked === 'rollback'
+      // Without an error it was asked for, perhaps by another command.
+      return asked === 'rollback' || error === null
         ? { exitCode: exitCodes.done, message: `${name} is its earlier container again` }
         : {
             exitCode: exitCodes.failed,
-            message: `${name} was not upgraded, and is the old container again, as before: ${error ?? 'the new one failed'}`,
+            message: `${name} was not upgraded, and is the old container again, as before: ${error}`,
           };
     case 'failed':
       return { exitCode: exitCodes.failed, message: `upgrade ${id} failed: ${error ?? 'unknown cause'}` };

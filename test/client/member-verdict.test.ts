@@ -14,7 +14,9 @@ describe('the end of a command that followed a container’s upgrade', () => {
     ['failed', 'upgrade', exitCodes.failed],
     ['failed', 'rollback', exitCodes.failed],
   ] as const)('%s after %s', (state, asked, exitCode) => {
-    expect(containerVerdict({ run: 'ended', progress: makeContainer({ state }) }, asked).exitCode).toBe(exitCode);
+    const progress = makeContainer({ state, error: exitCode === exitCodes.done ? null : 'it exited with 1' });
+
+    expect(containerVerdict({ run: 'ended', progress }, asked).exitCode).toBe(exitCode);
   });
 
   it('is wrong input when the workflow refused it, and says that nothing was changed', () => {
