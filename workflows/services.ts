@@ -95,10 +95,18 @@ function leave(run: Run, name: ServiceId): Ending {
   return run.ending();
 }
 
-function finish(run: Run, name: ServiceId, { members, membersLeftOut = 0 }: ServiceProgress): Ending {
-  if (membersLeftOut > 0 || members.some(({ to }) => to !== null)) run.services.changed.add(name);
+function finish(run: Run, name: ServiceId, progress: ServiceProgress): Ending {
+  if (!isAsItWas(run, name, progress)) run.services.changed.add(name);
   run.services.move(name, run.services.changed.has(name) ? 'done' : 'alreadyThere');
   return run.ending();
+}
+
+/** An agent says that its members are there, not whether they were: with the same image and nothing to set they were. */
+function isAsItWas(run: Run, name: ServiceId, { members, membersLeftOut = 0 }: ServiceProgress): boolean {
+  const loaded = run.services.loaded.get(name);
+  const isAgents = loaded?.policy.mode === 'agent' && Object.keys(loaded.settings).length === 0;
+  const wasThere = members.every(({ from, to }) => to === null || (isAgents && from === loaded.reference));
+  return membersLeftOut === 0 && wasThere;
 }
 
 /** Its members run the old version again, or its error says what they do; the whole upgrade's policy decides. */

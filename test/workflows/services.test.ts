@@ -49,6 +49,16 @@ describe('services of a release', () => {
     expect(eventsOf(fleet, /begin|start|stop|discard/)).toEqual([]);
   });
 
+  test('that agents find as they should be count as there already', async () => {
+    const fleet = fleetWith({ ...service('web'), mode: 'agent' });
+    for (const member of fleet.members.all) member.current = { ...member.current, image: service('web').image };
+
+    const end = await (await world.start(fleet)).end();
+
+    expect(fleet.orders.map(({ action, host }) => `${action} ${host}`)).toEqual(['service host-1', 'service host-2']);
+    expect(statesOf(end)).toEqual({ web: 'alreadyThere' });
+  });
+
   test('go on where the hosts are there already', async () => {
     const fleet = fleetWith(service('web'), service('ui'));
     for (const host of fleet.hosts.values()) host.installed = '2.0.0';
