@@ -59,7 +59,8 @@ async function readMember(place: Place, { container, aside, fresh, ...group }: G
   const findings = isHalfWay && author !== upgrade ? [unfinished({ host, container, author })] : [];
   if (found === null) return { members: [], findings };
   const { running, image, imageId } = found;
-  const members = [{ host, container, running, image, imageId }];
+  const { id } = aside ?? found;
+  const members = [{ host, container, id, running, image, imageId }];
   const isPaused = !running && (await engine.inspectContainer(found.id, signal))?.status === 'paused';
   return { members, findings: isPaused ? [...findings, paused(host, container)] : findings };
 }

@@ -15,7 +15,8 @@ export interface MemberActivities {
   pullImage(input: PullImageInput): Promise<PullImageResult>;
   /** In place, resumable (model/replacement.ts). Waits for an engine that is away. */
   replaceMember(input: ReplaceMemberInput): Promise<ReplacementOutcome>;
-  putBackMember(input: ContainerInput & { readonly until: 'stopped' | 'running' }): Promise<PutBackOutcome>;
+  /** One step back; `to`: to that container and no further, however often it is called. */
+  putBackMember(input: PutBackInput): Promise<PutBackOutcome>;
   /** Removes what was kept for a way back; `only`: that container's id. */
   discardKept(input: ContainerInput & { readonly only: string | null }): Promise<{ readonly removed: number }>;
   /** Removes an image that an upgrade pulled and that nothing came of; one in use stays. */
@@ -32,6 +33,8 @@ export interface MemberActivities {
 
 type FleetInput = { readonly fleet: FleetId; readonly upgrade: UpgradeId };
 export type ContainerInput = FleetInput & { readonly host: HostId; readonly container: string };
+
+export type PutBackInput = ContainerInput & { readonly until: 'stopped' | 'running'; readonly to?: string };
 
 export type ResolveImageInput = FleetInput & { readonly image: string; readonly hosts: readonly HostId[] };
 /** `reference`: what the engine is given; `digest` null: an image that only the host has. */

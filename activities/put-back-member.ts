@@ -10,13 +10,13 @@ type BackPorts = Pick<Ports, 'engine' | 'loadFleet'>;
 /** Idempotent and resumable, as the way to the new container is. */
 export function createPutBackMember(ports: BackPorts): MemberActivities['putBackMember'] {
   return async (input) => {
-    const { host, container, until } = input;
+    const { host, container, until, to } = input;
     const engine = engineOf(ports, input);
     const beat = startBeat({ host, container, stage: 'puttingBack' });
     const signal = cancellationSignal();
     const outcome = await whileBeating(
       () => ({ ...beat }),
-      async () => engine.putBackContainer({ container, until, signal }),
+      async () => engine.putBackContainer({ container, until, ...(to !== undefined && { to }), signal }),
     );
     log.info('way back ended', { host, container, outcome: outcome.outcome });
     return outcome;

@@ -8,7 +8,7 @@ import type { Member, Service } from '../model/service.ts';
 /** Longest wait for a host's engine; ms. They are asked side by side. */
 const ENGINE_TIMEOUT_MS = 5_000;
 
-export type SeenMember = Omit<Member, 'server'>;
+export type SeenMember = Omit<Member, 'server' | 'id'>;
 /** What one host's engine shows of a service, or why it doesn't. */
 export type HostMembers = readonly SeenMember[] | { readonly problem: string };
 

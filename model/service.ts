@@ -43,6 +43,8 @@ export type MemberId = { readonly host: HostId; readonly container: string };
 
 /** A member as it was found, before anything was done. */
 export type Member = MemberId & {
+  /** Of the container that it goes back to: what a replacement that was broken off has set aside, else the one in place. */
+  readonly id: string;
   readonly running: boolean;
   /** As the container was created with. */
   readonly image: string;
@@ -164,7 +166,7 @@ export const SERVICE_SEQUENCES = 4_096;
 export const MAX_SERVICES = 32;
 
 /** Most members of one service: its progress and results stay below a payload's 16 kB. */
-export const MAX_MEMBERS = 48;
+export const MAX_MEMBERS = 40;
 
 export const memberName = ({ host, container }: MemberId): string => `${host}/${container}`;
 

@@ -35,11 +35,13 @@ async function putBack(
   const wait = { what: `${name} to go back`, host, movedOnBy: `the engine of ${host}` };
   const summary = until === 'stopped' ? `stop the new ${name}` : `put the earlier ${name} back`;
   return run.during(wait, async () =>
-    onHost.putBackMember.executeWithOptions({ summary }, [{ ...containerOf(run, member), until }]),
+    onHost.putBackMember.executeWithOptions({ summary }, [
+      { ...containerOf(run, member), until, ...(member.backId !== null && { to: member.backId }) },
+    ]),
   );
 }
 
-/** It never changed, or an earlier attempt took it back; or nothing is kept by design, and its earlier image is the way. */
+/** It is somebody else's work by now; or nothing is kept by design, and its earlier image is the way. */
 async function withNothingKept(
   run: ServiceRun,
   member: MemberRun,

@@ -3,7 +3,7 @@ import { assert } from '../model/assert.ts';
 import type { ContainerSettings, ReplacementOutcome } from '../model/replacement.ts';
 import { memberName } from '../model/service.ts';
 import { attempt, type MemberEnd } from './member-attempt.ts';
-import { atEngine, onHost } from './proxies.ts';
+import { onHost } from './proxies.ts';
 import type { MemberRun, ServiceRun } from './service-run.ts';
 
 export type Replace = { readonly until: 'stopped' | 'healthy'; readonly onFailure: 'putBack' | 'leave' };
@@ -16,12 +16,11 @@ export async function replace(run: ServiceRun, member: MemberRun, how: Replace):
   return attempt(run, member, async () => {
     const { reference: image, settings } = run.input;
     const outcome = await replaceContainer(run, member, { ...how, image, settings });
-    if (outcome.outcome === 'alreadyThere') member.isChanged = wasChanged || (await isOwnWork(run, member));
+    // An attempt whose answer was lost may have put it there.
+    if (outcome.outcome === 'alreadyThere') member.isChanged = wasChanged || outcome.id !== member.found.id;
     if (outcome.outcome === 'refused') member.isChanged = wasChanged;
     if (outcome.outcome === 'putBack') member.isChanged = false;
     if (outcome.outcome === 'replaced') member.awayMs = outcome.awayMs;
-    if (outcome.outcome === 'replaced' || outcome.outcome === 'stopped')
-      member.keptId = outcome.previous?.id ?? member.keptId;
     return endOf(outcome);
   });
 }
@@ -46,15 +45,6 @@ export async function replaceContainer(
   const summary = `${how.until === 'stopped' ? 'stop and replace' : 'replace'} ${name}`;
   const input = { ...containerOf(run, member), ...how, envFile: null, health, mode, keepOld: mode === 'inPlace' };
   return run.during(wait, async () => onHost.replaceMember.executeWithOptions({ summary }, [input]));
-}
-
-/** An attempt whose answer was lost may have been this upgrade's own. */
-async function isOwnWork(run: ServiceRun, member: MemberRun): Promise<boolean> {
-  const summary = `whose work is ${memberName(member.found)}?`;
-  const reading = await atEngine.readContainer.executeWithOptions({ summary }, [containerOf(run, member)]);
-  if (reading?.upgrade !== run.input.upgrade) return false;
-  member.keptId = reading.kept[0] ?? null;
-  return true;
 }
 
 export function endOf(outcome: ReplacementOutcome): MemberEnd {

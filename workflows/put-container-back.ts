@@ -10,11 +10,13 @@ export async function putContainerBack(run: ContainerRun): Promise<ContainerProg
   run.begin('reading');
   const before = await soon.readContainer.executeWithOptions({ summary: `read ${run.name()}` }, [target]);
   if (before !== null) run.found(before);
+  // Named, so that an attempt whose answer was lost is not followed by one that goes further back.
+  const to = before?.kept[0];
   run.begin('puttingBack', 'Updating');
   const wait = { what: `the earlier ${run.name()} to run`, host, movedOnBy: `the engine of ${host}` };
   const outcome = await run.waits.during(wait, async () =>
     onHost.putBackMember.executeWithOptions({ summary: `put the earlier ${run.name()} back` }, [
-      { ...target, until: 'running' },
+      { ...target, until: 'running', ...(to !== undefined && { to }) },
     ]),
   );
   if (outcome.outcome === 'putBack') {
@@ -22,9 +24,6 @@ export async function putContainerBack(run: ContainerRun): Promise<ContainerProg
     return run.end('rolledBack');
   }
   if (outcome.outcome === 'nothingKept') {
-    // An attempt whose answer was lost has left nothing to put back.
-    const now = await soon.readContainer.executeWithOptions({ summary: `read ${run.name()} again` }, [target]);
-    if (now !== null && now.kept.length < (before?.kept.length ?? 0)) return run.end('rolledBack');
     throw run.fail(failureTypes.wrongInput, `${run.name()} can't go back: ${outcome.reason}`);
   }
   const reason = outcome.outcome === 'stuck' ? outcome.reason : 'it was left stopped; the same command again goes on';

@@ -31,5 +31,5 @@ async function look(run: ServiceRun, member: MemberRun): Promise<void> {
   const summary = `whose work is ${memberName(member.found)}?`;
   const reading = await atEngine.readContainer.executeWithOptions({ summary }, [containerOf(run, member)]);
   member.isChanged = reading?.upgrade === run.input.takeBack;
-  member.keptId = member.isChanged ? (reading?.kept[0] ?? null) : null;
+  member.backId = reading?.kept[0] ?? null;
 }

@@ -21,7 +21,9 @@ async function leaveMember(run: ServiceRun, member: MemberRun): Promise<void> {
   if (isAtWork) {
     const what = `put the earlier ${container} on ${host} back`;
     await bestEffort(run, what, async () =>
-      soon.putBackMember.executeWithOptions({ summary: what }, [{ ...containerOf(run, member), until: 'running' }]),
+      soon.putBackMember.executeWithOptions({ summary: what }, [
+        { ...containerOf(run, member), until: 'running', to: member.found.id },
+      ]),
     );
   }
   if (!member.isDrained || member.state === 'Failed') return;

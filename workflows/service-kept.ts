@@ -10,7 +10,7 @@ export async function settleKept(run: ServiceRun): Promise<void> {
   const { policy, release } = run.input;
   // The release's upgrade decides: it may take them back.
   if (policy.mode !== 'inPlace' || release?.fence != null) return;
-  const kept = run.changed().filter(({ keptId }) => keptId !== null);
+  const kept = run.changed();
   if (policy.keepOldMs === 0) await discard(run, kept);
   else await Promise.all(kept.map(async (member) => keep(run, member)));
 }
@@ -18,7 +18,7 @@ export async function settleKept(run: ServiceRun): Promise<void> {
 /** Removes the containers that these members' upgrade kept, and no other. */
 export async function discard(run: ServiceRun, members: readonly MemberRun[]): Promise<void> {
   const one = async (member: MemberRun): Promise<void> => {
-    const { keptId: only } = member;
+    const { backId: only } = member;
     if (only === null) return;
     const what = `remove what was kept of ${memberName(member.found)}`;
     await bestEffort(run, what, async () =>
@@ -30,5 +30,5 @@ export async function discard(run: ServiceRun, members: readonly MemberRun[]): P
 
 async function keep(run: ServiceRun, member: MemberRun): Promise<void> {
   const { keepOldMs: forMs } = run.input.policy;
-  if (member.keptId !== null) await startKeeping({ ...containerOf(run, member), id: member.keptId, forMs });
+  if (member.backId !== null) await startKeeping({ ...containerOf(run, member), id: member.backId, forMs });
 }

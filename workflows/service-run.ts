@@ -37,8 +37,8 @@ export type MemberRun = {
   isChanged: boolean;
   /** This run took it out at the load balancer. Set before that. */
   isDrained: boolean;
-  /** The container that is kept for its way back. */
-  keptId: string | null;
+  /** The container that it goes back to; null: its upgrade keeps none. */
+  backId: string | null;
   /** Image of its way back, once it goes that way because nothing was kept. */
   backTo: string | null;
 };
@@ -99,7 +99,7 @@ export class ServiceRun extends Operated {
   setMembers(members: readonly Member[], findings: readonly Finding[]): void {
     this.findings = findings.slice(0, MAX_FINDINGS);
     for (const found of members) {
-      const nothing = { stage: null, error: null, awayMs: null, keptId: null, backTo: null };
+      const nothing = { stage: null, error: null, awayMs: null, backId: found.id, backTo: null };
       this.members.set(memberName(found), {
         ...nothing,
         ...{ found, state: 'Active', isChanged: false, isDrained: false },

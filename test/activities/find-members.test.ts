@@ -36,7 +36,15 @@ function start(balancer: ServiceBalancer | null = null): Found {
 }
 
 const member = (host: string, container: string, changes: object = {}): object => ({
-  ...{ host, container, running: true, image: OLD, imageId: imageIdOf(OLD), server: null },
+  ...{
+    host,
+    container,
+    id: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+    running: true,
+    image: OLD,
+    imageId: imageIdOf(OLD),
+    server: null,
+  },
   ...changes,
 });
 

@@ -64,7 +64,9 @@ export class FakeMember {
 
   found(): Member {
     const { host, name: container, running, current } = this;
-    return { host, container, running, image: current.image, imageId: idOf(current.image), server: this.server() };
+    const { image } = current;
+    const { id } = this.#way === 'there' ? (this.#aside ?? current) : current;
+    return { host, container, id, running, image, imageId: idOf(image), server: this.server() };
   }
 
   server(): MemberServer | null {
@@ -119,12 +121,16 @@ export class FakeMember {
     return { outcome: 'replaced', id: this.current.id, previous, awayMs: 1, notes: [] };
   }
 
-  async goBack(until: 'stopped' | 'running'): Promise<PutBackOutcome> {
+  async goBack(until: 'stopped' | 'running', to?: string): Promise<PutBackOutcome> {
     const failure = this.#backFailures.shift();
     if (failure !== undefined) return { outcome: 'stuck', reason: failure };
+    if (this.#aside === null && this.current.id === to)
+      return { outcome: 'putBack', id: this.current.id, imageId: idOf(this.current.image) };
     if (this.#way === 'there' || this.#aside === null) {
-      const old = this.#aside ?? (this.current.upgrade === null ? undefined : this.kept.shift());
-      if (old === undefined) return { outcome: 'nothingKept', reason: 'nothing is kept' };
+      const old = this.#aside ?? (this.current.upgrade === null ? undefined : this.kept[0]);
+      if (old === undefined || (to !== undefined && old.id !== to))
+        return { outcome: 'nothingKept', reason: 'nothing is kept' };
+      if (this.#aside === null) this.kept.shift();
       await this.#stop(`stop new ${this.name}`);
       this.#way = 'back';
       this.#aside = this.current;

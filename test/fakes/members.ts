@@ -27,7 +27,7 @@ export function createFakeMemberActivities(on: On): MemberActivities {
       await untilLetGo(fleet, input.host);
       return memberOf(fleet, input).replace(input);
     }),
-    putBackMember: on('putBackMember', async (fleet, input) => memberOf(fleet, input).goBack(input.until)),
+    putBackMember: on('putBackMember', async (fleet, input) => memberOf(fleet, input).goBack(input.until, input.to)),
     discardKept: on('discardKept', async (fleet, input) =>
       Promise.resolve({ removed: memberOf(fleet, input).discard(input.only) }),
     ),

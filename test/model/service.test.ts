@@ -37,7 +37,8 @@ function member(index: number, state: Pick<Member, 'running' | 'server'>): Membe
   const [host] = hostNames(index + 1).slice(-1);
   if (host === undefined) throw new Error('there is a host');
   const image = `registry.lab:5000/shop/web@sha256:${'1'.repeat(64)}`;
-  return { host, container: `web-${index + 1}`, image, imageId: `sha256:${'2'.repeat(64)}`, ...state };
+  const id = '4'.repeat(64);
+  return { host, container: `web-${index + 1}`, id, image, imageId: `sha256:${'2'.repeat(64)}`, ...state };
 }
 
 describe('the phases of a service', () => {
