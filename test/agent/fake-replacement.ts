@@ -26,14 +26,17 @@ export async function replace(engine: FakeEngine, asked: Replacement): Promise<R
   if (fresh === null && place !== null && isAsWished(place, asked)) return { outcome: 'alreadyThere', id: place.id };
   if (fresh === null && place === null && base === 'kept')
     return { outcome: 'refused', why: 'notFound', reason: `there is no container ${container}` };
+  let isHealthy = false;
   for (let count = 0; count < MAX_MOVES; count += 1) {
     const seen = see(engine, container, fresh);
     if (isOnWayBack(seen)) return goBack(engine, container, fresh);
-    const move = nextMove(seen, { until, keepOld, isHealthy: seen.fresh?.running === true });
-    // One that runs is healthy here, so this one has ended.
-    if (move.move === 'check') return goBack(engine, container, fresh);
+    const move = nextMove(seen, { until, keepOld, isHealthy });
     if (move.move === 'end') break;
-    if (move.move === 'create') fresh = await create(engine, asked, place);
+    if (move.move === 'check') {
+      // One that runs is healthy here.
+      if (seen.fresh?.running !== true) return goBack(engine, container, fresh);
+      isHealthy = true;
+    } else if (move.move === 'create') fresh = await create(engine, asked, place);
     else await perform(engine, container, move);
   }
   const id = engine.find(container)?.id ?? '';
