@@ -4,7 +4,8 @@ import type { Engine } from '../../model/engine.ts';
 import type { Replacement } from '../../model/replacement.ts';
 import { startEngineProxy, type EngineProxy } from '../parts/engine-proxy.ts';
 import { addNetworks, type TestNetworks } from './replacing/networks.ts';
-import { startWorld, wish, type World } from './replacing/world.ts';
+import { wish } from './replacing/wish.ts';
+import { startWorld, type World } from './replacing/world.ts';
 
 /** More changes than a way there and back has. */
 const MAX_POINTS = 30;

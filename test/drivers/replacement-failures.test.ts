@@ -4,7 +4,8 @@ import type { ContainerHealth, ReplacementStage } from '../../model/replacement.
 import { containing, matching } from '../matching.ts';
 import { portOf } from '../parts/free-ports.ts';
 import { makeImage } from './replacing/images.ts';
-import { SLEEP, startWorld, wish, type World } from './replacing/world.ts';
+import { wish } from './replacing/wish.ts';
+import { SLEEP, startWorld, type World } from './replacing/world.ts';
 
 const health = (more: Partial<ContainerHealth>): ContainerHealth => ({
   minHealthyTimeMs: 100,

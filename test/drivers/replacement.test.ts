@@ -5,7 +5,8 @@ import { containing, matching } from '../matching.ts';
 import { startEngineProxy } from '../parts/engine-proxy.ts';
 import { loadForeign } from './replacing/foreign-image.ts';
 import { createStarted, get, post } from './replacing/images.ts';
-import { startWorld, wish, type World } from './replacing/world.ts';
+import { wish } from './replacing/wish.ts';
+import { startWorld, type World } from './replacing/world.ts';
 
 const always = { RestartPolicy: { Name: 'always' } };
 

@@ -6,24 +6,23 @@ import type { EngineAccess } from '../../model/fleet.ts';
 
 /**
  * In front of an engine's socket, for what is lost on the way. Counts the requests that change something; at the one that
- * `cutAt` names, everything ends: before it reached the engine, or after the engine has answered.
+ * `cutAt` names, everything ends: before it reached the engine, while the engine is at it, or after it has answered.
  */
 export type EngineProxy = AsyncDisposable & {
   readonly access: EngineAccess;
   /** Changes that were asked for since the last `cutAt` or `count`, as `POST /containers/…/stop`. */
   readonly changes: () => readonly string[];
   /** `at` counts from 1. Afterwards nothing is let through until `mend`. */
-  readonly cutAt: (at: number, when: 'before' | 'after', onCut?: () => void) => void;
+  readonly cutAt: (at: number, when: Moment, onCut?: () => void) => void;
   /** Whether the cut has happened. */
   readonly isCut: () => boolean;
   /** Lets everything through and counts from the beginning. */
   readonly mend: () => void;
-  /** Called before each change reaches the engine. */
-  readonly onChange: (listener: ((change: string) => void) | null) => void;
   readonly close: () => Promise<void>;
 };
 
-type Cut = { readonly at: number; readonly when: 'before' | 'after'; readonly onCut: () => void };
+export type Moment = 'before' | 'during' | 'after';
+type Cut = { readonly at: number; readonly when: Moment; readonly onCut: () => void };
 
 let opened = 0;
 
@@ -34,22 +33,18 @@ export async function startEngineProxy({ endpoint }: EngineAccess): Promise<Engi
   let changes: string[] = [];
   let cut: Cut | null = null;
   let isCut = false;
-  let listener: ((change: string) => void) | null = null;
 
   const server = createServer((asked, answer) => {
     const isChange = asked.method === 'POST' || asked.method === 'DELETE';
-    if (isChange && !isCut) {
-      changes.push(`${asked.method ?? ''} ${(asked.url ?? '').replace(/\?.*/, '')}`);
-      listener?.(changes.at(-1) ?? '');
-    }
+    if (isChange && !isCut) changes.push(`${asked.method ?? ''} ${(asked.url ?? '').replace(/\?.*/, '')}`);
     const due = isChange && !isCut && cut?.at === changes.length ? cut : null;
     if (due !== null) isCut = true;
-    if (isCut && due?.when !== 'after') {
+    if (isCut && (due === null || due.when === 'before')) {
       due?.onCut();
       asked.socket.destroy();
       return;
     }
-    forward(target, { asked, answer, onAnswered: due === null ? null : due.onCut });
+    forward(target, { asked, answer, cut: due });
   });
   await listen(server, socketPath);
   const close = async (): Promise<void> => {
@@ -71,7 +66,6 @@ export async function startEngineProxy({ endpoint }: EngineAccess): Promise<Engi
       isCut = false;
       cut = null;
     },
-    onChange: (one) => (listener = one),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -80,26 +74,30 @@ export async function startEngineProxy({ endpoint }: EngineAccess): Promise<Engi
 type Forwarded = {
   readonly asked: IncomingMessage;
   readonly answer: ServerResponse;
-  /** null: the answer is passed on; else it is lost, and this is called. */
-  readonly onAnswered: (() => void) | null;
+  /** null: the answer is passed on; else it is lost. */
+  readonly cut: Cut | null;
 };
 
-function forward(socketPath: string, { asked, answer, onAnswered }: Forwarded): void {
+function forward(socketPath: string, { asked, answer, cut }: Forwarded): void {
   const { method, url, headers } = asked;
   const onward = request({ socketPath, method, path: url, headers, agent: false }, (reply) => {
-    if (onAnswered === null) {
+    if (cut === null) {
       answer.writeHead(reply.statusCode ?? 502, reply.headers);
       reply.pipe(answer);
       return;
     }
     reply.resume().on('close', () => {
-      onAnswered();
+      if (cut.when === 'after') cut.onCut();
       asked.socket.destroy();
     });
   });
   onward.on('error', () => asked.socket.destroy());
+  // The engine has it all by then, and works on it.
+  onward.on('finish', () => {
+    if (cut?.when === 'during') cut.onCut();
+  });
   answer.on('close', () => {
-    if (onAnswered === null) onward.destroy();
+    if (cut === null) onward.destroy();
   });
   asked.pipe(onward);
 }

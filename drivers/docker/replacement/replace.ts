@@ -4,12 +4,14 @@ import * as change from './change.ts';
 import { memoryOf, type ContainerLook, type Memory } from './look.ts';
 import { isDead, lookAround, type Pair, type Scene } from './scene.ts';
 import { findSharers } from './sharers.ts';
-import type { Site } from './site.ts';
+import { rest, type Site } from './site.ts';
 import { fail, goForward, NameTaken } from './way-forward.ts';
 import { readWish, refused, type Base, type Wish } from './wish.ts';
 
-/** How often one call begins: again after a dead attempt's container was removed, or another one took the new name. */
-const MAX_BEGINS = 4;
+/** How often one call begins: again after a dead attempt's container was removed, or while another is just being created. */
+const MAX_BEGINS = 60;
+/** Before it begins again; ms. A killed attempt's creation goes on in the engine, for seconds on a slow disk. */
+const AGAIN_MS = 500;
 
 /**
  * Replaces a container in place, or goes on where an earlier attempt ended.
@@ -27,15 +29,18 @@ export async function replaceContainer(
   replacement: Replacement,
 ): Promise<ReplacementOutcome> {
   const site = { connection, container: replacement.container, signal: replacement.signal };
+  let why = '';
   for (let begin = 1; begin <= MAX_BEGINS; begin += 1) {
     try {
       const outcome = await beginAt(site, replacement, await lookAround(site));
       if (outcome !== 'again') return outcome;
     } catch (error) {
       if (!(error instanceof NameTaken)) throw error;
+      why = error.message;
+      await rest(site, AGAIN_MS);
     }
   }
-  return unfinished(site, `others are at work on it at the same time`);
+  return unfinished(site, `others are at work on it at the same time: ${why}`);
 }
 
 async function beginAt(site: Site, replacement: Replacement, scene: Scene): Promise<ReplacementOutcome | 'again'> {

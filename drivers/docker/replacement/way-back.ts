@@ -1,10 +1,9 @@
 import { EngineError } from '../../../model/engine.ts';
 import { nextMoveBack, type Move } from '../../../model/replacement-move.ts';
-import { pause } from '../../pause.ts';
 import { lastWords } from './last-words.ts';
 import { lookAgain, make, MAX_MOVES, STALE_MS, type PlainMove } from './move.ts';
 import { toSeen, type Pair } from './scene.ts';
-import type { Site } from './site.ts';
+import { rest, type Site } from './site.ts';
 
 /** How often the old container's start is tried: what the new one held (a port, an address) may be free a moment later. */
 const START_TRIES = 4;
@@ -47,7 +46,7 @@ export async function goBack(site: Site, begin: Pair, { until, onChange }: Way):
       if (!isRefusal(error)) throw error;
       refusals += 1;
       if (!isWorthAgain(move, error) || refusals >= START_TRIES) return stuck(site, error.message);
-      await wait(site, move.move === 'start' ? START_AGAIN_MS : REMOVING_MS);
+      await rest(site, move.move === 'start' ? START_AGAIN_MS : REMOVING_MS);
     }
   }
   throw new EngineError(
@@ -64,11 +63,6 @@ export const isRefusal = (error: unknown): error is EngineError =>
 
 const isWorthAgain = ({ move }: Move, { kind }: EngineError): boolean =>
   move === 'start' || kind === 'notFound' || (move === 'remove' && kind === 'conflict');
-
-async function wait({ signal }: Site, ms: number): Promise<void> {
-  await pause(ms, signal ?? new AbortController().signal);
-  signal?.throwIfAborted();
-}
 
 const stuck = ({ container }: Site, why: string): WayBackOutcome => ({
   outcome: 'stuck',

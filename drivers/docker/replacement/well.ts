@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import type { ContainerHealth, ContainerProbe } from '../../../model/replacement.ts';
-import { pause } from '../../pause.ts';
 import { lookOver } from '../../probe.ts';
 import { execIn } from './exec.ts';
 import { cut, lastWords } from './last-words.ts';
 import { lookAt, type ContainerLook } from './look.ts';
-import { ASK_MS, type Site } from './site.ts';
+import { ASK_MS, rest, type Site } from './site.ts';
 
 /** How often a new container is looked at; ms. */
 const LOOK_MS = 200;
@@ -53,8 +52,7 @@ export async function waitUntilWell(site: Site, { id, health, onLook }: Waiting)
     if (wellSince !== null && now - wellSince >= minHealthyTimeMs) return null;
     if (now >= deadline)
       return `not healthy for ${minHealthyTimeMs} ms within ${deadlineMs} ms of its start: ${problem}`;
-    await pause(LOOK_MS, site.signal ?? new AbortController().signal);
-    site.signal?.throwIfAborted();
+    await rest(site, LOOK_MS);
   }
 }
 

@@ -1,7 +1,6 @@
 import { EngineConnection } from '../../../drivers/docker/connection.ts';
 import { createEngine } from '../../../drivers/docker/engine.ts';
 import type { ContainerState, Engine } from '../../../model/engine.ts';
-import { workLabels, type Replacement } from '../../../model/replacement.ts';
 import { startEngine, type TestEngine } from '../../parts/engine.ts';
 import { createStarted, makeImage, post, type Fields } from './images.ts';
 
@@ -58,17 +57,3 @@ function standing(all: Awaited<ReturnType<Engine['listContainers']>>, name: stri
   const own = all.filter((one) => one.name === name || one.name.startsWith(`${name}.refit-`));
   return own.map(({ name: called, running, image }) => ({ name: called, running, image }));
 }
-
-export const wish = (container: string, more: Partial<Replacement> = {}): Replacement => ({
-  container,
-  image: 'new:1',
-  base: 'kept',
-  settings: {},
-  labels: { [workLabels.upgrade]: 'upgrade-1' },
-  health: { minHealthyTimeMs: 100, deadlineMs: 10_000, probe: null },
-  keepOld: false,
-  until: 'healthy',
-  onFailure: 'putBack',
-  failed: null,
-  ...more,
-});
