@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Engine } from '../model/engine.ts';
 import { defaultServicePolicy } from '../model/service.ts';
+import { freePort } from '../test/parts/free-ports.ts';
 import type { Place } from './in-place.ts';
 
 /** Longest one command takes; ms. */
@@ -17,8 +18,6 @@ const STOP_SECONDS = 10;
 export type Way = {
   readonly name: string;
   readonly port: number;
-  /** Why it can't be used here; null: it can. */
-  readonly missing: string | null;
   /** Ends when the container serves from the image, or will. */
   readonly move: (image: string) => Promise<void>;
   readonly close: () => Promise<void>;
@@ -27,10 +26,11 @@ export type Way = {
 /** refit's own replacement, as worker and agent do it. */
 export const byRefit =
   (engine: Engine) =>
-  async ({ port, images }: Place): Promise<Way> => {
+  async ({ port, images, dockerHost }: Place): Promise<Way> => {
     const container = `refit-bench-${port}`;
-    await pull(images);
-    await run(container, { port, image: images[0] ?? '' });
+    const docker = client(dockerHost);
+    for (const image of images) await docker(['pull', '--quiet', image]);
+    await run(docker, container, { port, image: images[0] ?? '' });
     const health = { ...defaultServicePolicy.health, minHealthyTimeMs: 0 };
     const how = {
       base: 'kept',
@@ -41,70 +41,75 @@ export const byRefit =
       failed: null,
     } as const;
     return {
-      ...{ name: 'refit, in place', port, missing: null },
+      ...{ name: 'refit, in place', port },
       move: async (image) => {
         const { outcome } = await engine.replaceContainer({ container, image, ...how, health, keepOld: false });
         if (outcome !== 'replaced') throw new Error(`the container was not replaced: ${outcome}`);
       },
-      close: () => remove(container),
+      close: async () => docker(['rm', '--force', container]),
     };
   };
 
 /** No move at all: what any way must wait for. */
 export const bareRestart =
   (engine: Engine) =>
-  async ({ port, images }: Place): Promise<Way> => {
+  async ({ port, images, dockerHost }: Place): Promise<Way> => {
     const container = `refit-bench-${port}`;
-    await run(container, { port, image: images[0] ?? '' });
+    const docker = client(dockerHost);
+    await run(docker, container, { port, image: images[0] ?? '' });
     return {
-      ...{ name: 'bare stop and start of the same container', port, missing: null },
+      ...{ name: 'bare stop and start of the same container', port },
       move: async () => {
         await engine.stopContainer(container, { timeoutS: STOP_SECONDS });
         await engine.startContainer(container);
       },
-      close: () => remove(container),
+      close: async () => docker(['rm', '--force', container]),
     };
   };
 
-export async function byCommands({ port, images }: Place): Promise<Way> {
+export async function byCommands({ port, images, dockerHost }: Place): Promise<Way> {
   const container = `refit-bench-${port}`;
-  await run(container, { port, image: images[0] ?? '' });
+  const docker = client(dockerHost);
+  await run(docker, container, { port, image: images[0] ?? '' });
   return {
-    ...{ name: 'docker stop, rm and run', port, missing: null },
+    ...{ name: 'docker stop, rm and run', port },
     move: async (image) => {
       await docker(['stop', container]);
       await docker(['rm', container]);
-      await run(container, { port, image });
+      await run(docker, container, { port, image });
     },
-    close: () => remove(container),
+    close: async () => docker(['rm', '--force', container]),
   };
 }
 
-export async function byCompose({ port, images }: Place): Promise<Way> {
+export async function byCompose({ port, images, dockerHost }: Place): Promise<Way> {
   const version = await ensureCompose();
   const folder = await mkdtemp(join(tmpdir(), 'refit-bench-compose-'));
   const up = async (image: string): Promise<void> => {
     const service = `  web: { image: "${image}", ports: ["127.0.0.1:${port}:${PORT}"], network_mode: bridge }`;
     await writeFile(join(folder, 'docker-compose.yml'), `version: "2.4"\nservices:\n${service}\n`);
-    await compose(folder, ['up', '-d']);
+    await compose(['up', '-d']);
+  };
+  const compose = async (args: readonly string[]): Promise<void> => {
+    await execa('docker-compose', args, { cwd: folder, timeout: COMMAND_MS, env: { DOCKER_HOST: dockerHost } });
   };
   await up(images[0] ?? '');
   return {
-    ...{ name: `${version}, up with the new image`, port, missing: null },
+    ...{ name: `${version}, up with the new image`, port },
     move: up,
     close: async () => {
-      await compose(folder, ['down']);
+      await compose(['down']);
       await rm(folder, { recursive: true, force: true });
     },
   };
 }
 
 /** Swarm keeps no container's name, address or anonymous volume: it is measured for the time alone. */
-export async function bySwarm({ port, images }: Place): Promise<Way> {
+export async function bySwarm({ port, images, dockerHost }: Place): Promise<Way> {
+  const docker = client(dockerHost);
   const name = 'docker service update, one replica';
   const service = `refit-bench-${port}`;
-  const init = await execa('docker', ['swarm', 'init', '--advertise-addr', '127.0.0.1'], { reject: false });
-  if (init.exitCode !== 0) return { name, port, missing: init.stderr, move: unused, close: unused };
+  await docker(['swarm', 'init', '--advertise-addr', '127.0.0.1', '--listen-addr', `127.0.0.1:${await freePort()}`]);
   const publish = ['--publish', `mode=host,published=${port},target=${PORT}`];
   const how = [
     '--detach=false',
@@ -117,31 +122,27 @@ export async function bySwarm({ port, images }: Place): Promise<Way> {
   ];
   await docker(['service', 'create', '--name', service, ...publish, ...how, images[0] ?? '']);
   return {
-    ...{ name, port, missing: null },
+    ...{ name, port },
     move: async (image) =>
       docker(['service', 'update', '--detach=false', '--quiet', '--no-resolve-image', '--image', image, service]),
     close: async () => docker(['swarm', 'leave', '--force']),
   };
 }
 
-const unused = async (): Promise<void> => Promise.resolve();
+type Docker = (args: readonly string[]) => Promise<void>;
 
-async function pull(images: readonly string[]): Promise<void> {
-  for (const image of images) await docker(['pull', '--quiet', image]);
-}
+const client =
+  (host: string): Docker =>
+  async (args) => {
+    await execa('docker', ['--host', host, ...args], { timeout: COMMAND_MS });
+  };
 
-async function run(name: string, { port, image }: { readonly port: number; readonly image: string }): Promise<void> {
+async function run(
+  docker: Docker,
+  name: string,
+  { port, image }: Pick<Way, 'port'> & { readonly image: string },
+): Promise<void> {
   await docker(['run', '--detach', '--name', name, '--publish', `127.0.0.1:${port}:${PORT}`, image]);
-}
-
-const remove = async (container: string): Promise<void> => docker(['rm', '--force', container]);
-
-async function docker(args: readonly string[]): Promise<void> {
-  await execa('docker', args, { timeout: COMMAND_MS });
-}
-
-async function compose(folder: string, args: readonly string[]): Promise<void> {
-  await execa('docker-compose', args, { cwd: folder, timeout: COMMAND_MS });
 }
 
 /** Uses the compose that is there, else Debian's. */

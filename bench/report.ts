@@ -70,11 +70,7 @@ export function reportInPlace([own, ...others]: readonly Outages[]): void {
   print(
     `one container to another image, the longest time without an answer; ${formatSummary(summarize(own.ms))} by refit`,
   );
-  for (const { name, ms, missing } of others) {
-    if (missing !== null) {
-      print(`  ${name}: not measured, ${missing}`);
-      continue;
-    }
+  for (const { name, ms } of others) {
     const theirs = summarize(ms);
     print(`  ${name.padEnd(44)} ${formatSummary(theirs)}; refit takes ${(ownMs / theirs.median).toFixed(2)} of it`);
   }

@@ -31,7 +31,7 @@ const READY_MS = 60_000;
 /** Followed by the pid of the test's process. */
 const FOLDER_PREFIX = 'refit-engine-';
 
-export async function startEngine(): Promise<TestEngine> {
+export async function startEngine({ liveRestore = true } = {}): Promise<TestEngine> {
   await sweep();
   const folder = await mkdtemp(join(tmpdir(), `${FOLDER_PREFIX}${process.pid}-`));
   const socket = join(folder, 'docker.sock');
@@ -41,7 +41,7 @@ export async function startEngine(): Promise<TestEngine> {
   const start = async (): Promise<void> => {
     await addBridge(bridgeOf(folder));
     containerd ??= await startContainerd(folder);
-    const started = await startDockerd(folder);
+    const started = await startDockerd(folder, liveRestore);
     dockerd = started;
     await eventually(() => ping(socket, started), { withinMs: READY_MS, everyMs: 20 });
   };
@@ -87,7 +87,7 @@ address = "${folder}/containerd.sock"
   return part;
 }
 
-async function startDockerd(folder: string): Promise<Part> {
+async function startDockerd(folder: string, liveRestore: boolean): Promise<Part> {
   const config = join(folder, 'daemon.json');
   await writeFile(config, '{}');
   await rm(join(folder, 'docker.pid'), { force: true });
@@ -95,7 +95,8 @@ async function startDockerd(folder: string): Promise<Part> {
     ...['--config-file', config, '--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec')],
     ...['--pidfile', join(folder, 'docker.pid'), '--containerd', join(folder, 'containerd.sock')],
     ...['--bridge', bridgeOf(folder), '--iptables=false', '--ip6tables=false', '--ip-forward=false'],
-    ...['--live-restore', '--log-level', 'warn'],
+    ...(liveRestore ? ['--live-restore'] : []),
+    ...['--log-level', 'warn'],
     ...['-H', `unix://${folder}/docker.sock`],
   ];
   return startPart({ program: await need('dockerd'), args, logFile: join(folder, 'dockerd.log') });
