@@ -62,6 +62,13 @@ export class FakeMember {
     this.#backFailures.push(reason);
   }
 
+  /** The balancer's check finds it unhealthy from now on, or healthy again. */
+  ail(isSick: boolean): void {
+    if (isSick) this.sickImages.add(this.current.image);
+    else this.sickImages.clear();
+    this.#changed(`${isSick ? 'sick' : 'mended'} ${this.name}`);
+  }
+
   found(): Member {
     const { host, name: container, running, current } = this;
     const { image } = current;

@@ -18,12 +18,15 @@ export class FakeMembers {
   readonly told = new Map<string, string>();
   /** Fewest members that were available at any moment. */
   leastAvailable = Infinity;
+  /** Fewest that were left available when one that was available was taken out or stopped. */
+  leastWhenTaken = Infinity;
   /** Whether containers of two images ran at the same time. */
   isMixed = false;
   /** The members of a host wait at the start of a replacement. */
   readonly held = new Set<string>();
   readonly #pulls = new Map<HostId, PullImageResult[]>();
   readonly #changed: (event: string) => void;
+  #lastAvailable = 0;
 
   constructor(changed: (event: string) => void) {
     this.#changed = changed;
@@ -70,7 +73,11 @@ export class FakeMembers {
 
   /** Looks at all members whenever something has happened to one. */
   changed(event: string): void {
-    this.leastAvailable = Math.min(this.leastAvailable, this.available());
+    const available = this.available();
+    this.leastAvailable = Math.min(this.leastAvailable, available);
+    if (/^(drain|stop)/.test(event) && available < this.#lastAvailable)
+      this.leastWhenTaken = Math.min(this.leastWhenTaken, available);
+    this.#lastAvailable = available;
     const running = this.all.filter((member) => member.running).map(({ current }) => idOf(current.image));
     if (new Set(running).size > 1) this.isMixed = true;
     this.#changed(event);
