@@ -233,7 +233,8 @@ function judge(world: World, { store, hosts, undoFails, mission, release }: Judg
     if (!['idle', 'staged', 'done', 'reverted', 'stuck'].includes(phase)) say('which is no end');
     if (host.installed() !== host.installedFile()) say(`installed.json says ${host.installedFile() ?? 'nothing'}`);
     const report = store.json<Report>(busKeys(fleet).report(host.id));
-    const mayStay = phase === 'stuck' || report?.refused != null;
+    // A worker that asked right after a wipe may have taken the host for one that never was on the release.
+    const mayStay = phase === 'stuck' || report?.refused != null || store.wasWiped;
     if (mission.service !== null && mission.service.back !== 'no' && !mayStay && members.size > 0)
       say(`${[...members].join(', ')} did not go back`);
     const isGoneBack = !isOn || phase === 'stuck' || report?.refused != null;

@@ -13,6 +13,7 @@ const LATE = 0.02;
 
 /** One etcd and the network around it: answers are lost before or after the effect, events are lost, merged and repeated. */
 export class Store {
+  wasWiped = false;
   readonly #world: World;
   #entries = new Map<string, BusEntry>();
   #revision = 1;
@@ -44,6 +45,7 @@ export class Store {
   }
 
   wipe(): void {
+    this.wasWiped = true;
     this.#world.note(() => 'bus wiped');
     this.#entries = new Map();
     this.#revision = 1;
