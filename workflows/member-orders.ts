@@ -31,7 +31,7 @@ async function order(
   members: readonly MemberRun[],
   action: 'service' | 'revert',
 ): Promise<HostOutcome> {
-  const { fleet, upgrade, service, release, policy } = run.input;
+  const { fleet, takeBack, service, release, policy } = run.input;
   const [first] = members;
   assert(first !== undefined && release !== null, 'an order is about members, as a release says');
   const { host } = first.found;
@@ -40,7 +40,9 @@ async function order(
   const wait = { what: `${host} to report on ${containers.join(', ')}`, host, until: Date.now() + deadlineMs };
   const summary = `${action === 'service' ? 'order' : 'take back'} ${containers.join(', ')} on ${host}`;
   const input = {
-    ...{ fleet, upgrade, service: service.name, host, containers, release: release.release, action, deadlineMs },
+    // An agent takes back what the upgrade of that name did; one that upgrades is the one to take back.
+    ...{ fleet, upgrade: takeBack, release: release.release, action, deadlineMs },
+    ...{ service: service.name, host, containers },
     ...run.nextOrder(),
     silenceMs: defaultPolicy.silenceMs,
   };
