@@ -123,7 +123,8 @@ describe('a new container that fails gives its place back', () => {
       image: 'new:1',
     });
 
-    const back = { ...broken, onFailure: 'putBack', failed: 'it was sick' } as const;
+    // An image that is gone meanwhile is not needed for it.
+    const back = { ...broken, image: 'gone:1', onFailure: 'putBack', failed: 'it was sick' } as const;
     expect(await world.engine.replaceContainer(back)).toMatchObject({ outcome: 'putBack', reason: containing('sick') });
     expect(await world.engine.replaceContainer(back)).toMatchObject({ outcome: 'putBack', reason: containing('sick') });
     await expectBack('left', before);

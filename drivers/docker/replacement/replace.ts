@@ -95,6 +95,9 @@ async function goOn(
   { pair, inPlace }: Extract<Scene, { readonly scene: 'halfway' }>,
 ): Promise<ReplacementOutcome | 'again'> {
   const { old, memory } = pair;
+  // The way back needs no image: it may be gone since.
+  if (replacement.failed !== null && isMadeBy(pair.fresh, replacement))
+    return fail({ site, replacement }, pair, replacement.failed);
   const base: Base | null = old === null ? null : { look: old, restart: memory.was.restart };
   const isOthers = memory.replaces !== '' && old === null;
   const wish = isOthers ? null : await readWish(site, replacement, base);

@@ -146,8 +146,11 @@ async function create({ site, replacement, wish, old, was }: Way): Promise<Pair 
 }
 
 /** From a failure to what was asked for in that case. One that came before anything was changed is a refusal. */
-export async function fail(way: Way, pair: Pair, reason: string): Promise<ReplacementOutcome> {
-  const { site, replacement } = way;
+export async function fail(
+  { site, replacement }: Pick<Way, 'site' | 'replacement'>,
+  pair: Pair,
+  reason: string,
+): Promise<ReplacementOutcome> {
   const { container, onFailure, onStage } = replacement;
   const told = `container ${container} with ${replacement.image}: ${reason}`;
   const isUntouched = placeOf(container, pair.fresh) === 'fresh' && !pair.fresh.wasTried;
