@@ -9,14 +9,14 @@ export const INSIDE = { web: 80, runtime: 9999 } as const;
 export const CONFIG_FILE = '/etc/lab/haproxy.cfg';
 
 /** Members that a host can have: their containers are web-1 and web-2, published on these ports of the host. */
-const MEMBERS = [
+export const webMembers = [
   { container: `${WEB}-1`, port: 8081 },
   { container: `${WEB}-2`, port: 8082 },
 ] as const;
 
 /** As the fleet file's `{host}-{container}` makes them. */
 export const serverNames = (hosts: readonly LabHost[]): readonly string[] =>
-  hosts.flatMap(({ name }) => MEMBERS.map(({ container }) => `${name}-${container}`));
+  hosts.flatMap(({ name }) => webMembers.map(({ container }) => `${name}-${container}`));
 
 /**
  * A server for each member that a host can have; one that isn't there is down. A request that meets a server's end goes
@@ -24,7 +24,7 @@ export const serverNames = (hosts: readonly LabHost[]): readonly string[] =>
  */
 export function haproxyConfig(hosts: readonly LabHost[]): string {
   const servers = hosts.flatMap(({ name, address }) =>
-    MEMBERS.map(({ container, port }) => `  server ${name}-${container} ${address}:${port}\n`),
+    webMembers.map(({ container, port }) => `  server ${name}-${container} ${address}:${port}\n`),
   );
   return `# Written by \`refit lab up\`.
 global
@@ -35,7 +35,7 @@ global
   stats socket ipv4@0.0.0.0:${INSIDE.runtime} level admin
 defaults
   mode http
-  timeout connect 1s
+  timeout connect 250ms
   timeout client 30s
   timeout server 65s
   timeout queue 5s

@@ -1,17 +1,23 @@
 import { join } from 'node:path';
 import { openLab, type Lab } from '../lab.ts';
+import { webUrl } from '../haproxy.ts';
 import { REGISTRY_NAME, registryEndpoint } from '../registry.ts';
 import { DEFAULT_LAB } from '../paths.ts';
+import type { Fleet } from '../../model/fleet.ts';
 import type { LabState } from '../state.ts';
 import { SAMPLE_REPOSITORY, publishSample } from '../sample/publish.ts';
 import { FIRST_VERSION, NEXT_VERSION } from '../sample/sample.ts';
+import { publishWeb } from '../sample/web-image.ts';
+import { findWebMembers, startWebMembers } from '../sample/web-members.ts';
 import { temporalUi } from '../temporal.ts';
 import { startLoad, type Seen } from './load.ts';
 import { measure, versionOf, type DemoHost, type Measured } from './measure.ts';
 import { say, step } from './narration.ts';
 import { runRefit, latestTimes } from './refit.ts';
-import { resultTable } from './result.ts';
+import { resultTable, serviceLine } from './result.ts';
 
+/** Its users come through the load balancer. */
+const SERVICE = 'web';
 /** The first release goes to one host, and when that is healthy to all others: nobody uses the platform yet. */
 const FIRST_INSTALL = ['--install', 'waves', '--waves', '1,100%'];
 
@@ -31,28 +37,49 @@ async function main(): Promise<number> {
   await publish(up.state, lab);
 
   step(3, `See that every host is on the first release, ${FIRST_VERSION}.`);
+  await ensureWeb(up.state, lab);
   const before = await bringToFirst(lab, hosts);
   if (before === null) return 1;
   const isThere = before.every((host) => versionOf(host) === NEXT_VERSION);
   if (isThere)
     say(`every host is on ${NEXT_VERSION} already; to see it from the start: npx refit lab down, then npm run demo`);
 
-  step(4, `Upgrade the fleet to ${NEXT_VERSION}, one host after another, while requests go to every host.`);
-  const { exitCode, seen, times } = await upgradeUnderLoad(lab, hosts);
+  step(
+    4,
+    `Upgrade the fleet to ${NEXT_VERSION}, one host after another, while requests go to every host and to its web service.`,
+  );
+  const { exitCode, seen, times } = await upgradeUnderLoad(lab, up.state);
   if (exitCode !== 0) say(`refit ended with exit code ${exitCode}`);
 
-  step(5, 'Ask every host what it runs: its daemon, its package database and its name server.');
+  step(5, 'Ask every host what it runs: its daemon, its package database, its name server and its web servers.');
   const after = await Promise.all(hosts.map((host) => measure(lab, host)));
   process.stdout.write(`\n${resultTable({ before, after, seen, times })}\n\n`);
+  say(serviceLine(after, seen.get(SERVICE)));
   return conclude(lab, up.state, after);
 }
 
-async function publish({ registry }: LabState, lab: Lab): Promise<void> {
-  const registries = { [REGISTRY_NAME]: { endpoint: registryEndpoint(registry.port), credentialsFile: null } };
+async function publish(state: LabState, lab: Lab): Promise<void> {
+  const registries = registriesOf(state);
   for (const version of [FIRST_VERSION, NEXT_VERSION]) {
     const { digest } = await publishSample({ version, folder: join(lab.paths.folder, 'sample'), registries });
     say(`${SAMPLE_REPOSITORY}:${version} is ${digest}`);
   }
+}
+
+const registriesOf = ({ registry }: LabState): Fleet['registries'] => ({
+  [REGISTRY_NAME]: { endpoint: registryEndpoint(registry.port), credentialsFile: null },
+});
+
+/** Two web servers a host, started by hand as on a platform that refit never saw. */
+async function ensureWeb(state: LabState, lab: Lab): Promise<void> {
+  const image = await publishWeb({ version: FIRST_VERSION, registries: registriesOf(state) });
+  const start = async ({ name }: LabState['hosts'][number]): Promise<boolean> => {
+    if ((await findWebMembers(lab, name)).length > 0) return false;
+    await startWebMembers(lab, name, { image });
+    return true;
+  };
+  const started = await Promise.all(state.hosts.map(start));
+  if (started.includes(true)) say(`two web servers ${FIRST_VERSION} on each host, behind the load balancer`);
 }
 
 /** Null: the first release could not be installed. A host that is ahead is left alone. */
@@ -69,13 +96,16 @@ async function bringToFirst(lab: Lab, hosts: readonly DemoHost[]): Promise<reado
 
 async function upgradeUnderLoad(
   lab: Lab,
-  hosts: readonly DemoHost[],
+  { hosts, balancer }: LabState,
 ): Promise<{
   readonly exitCode: number;
   readonly seen: ReadonlyMap<string, Seen>;
   readonly times: ReadonlyMap<string, number>;
 }> {
-  const load = startLoad(hosts.map(({ name, httpPort }) => ({ name, url: `http://127.0.0.1:${httpPort}/health` })));
+  const load = startLoad([
+    ...hosts.map(({ name, ports }) => ({ name, url: `http://127.0.0.1:${ports.http}/health` })),
+    ...(balancer === null ? [] : [{ name: SERVICE, url: webUrl(balancer) }]),
+  ]);
   try {
     const exitCode = await runRefit(lab, ['upgrade', `${SAMPLE_REPOSITORY}:${NEXT_VERSION}`]);
     return { exitCode, seen: await load.stop(), times: await latestTimes(lab) };
@@ -88,7 +118,9 @@ function conclude(lab: Lab, state: LabState, after: readonly Measured[]): number
   say(`what happened, in Temporal's Web UI: ${temporalUi(state)}`);
   say('the lab stays up: look around with npx refit fleet status, take it down with npx refit lab down');
   if (lab.name !== DEFAULT_LAB) say(`for this lab: export REFIT_LAB=${lab.name} REFIT_FLEET=${lab.paths.fleetFile}`);
-  const elsewhere = after.filter((host) => versionOf(host) !== NEXT_VERSION);
+  const elsewhere = after.filter(
+    (host) => versionOf(host) !== NEXT_VERSION || host.web.some((version) => version !== NEXT_VERSION),
+  );
   for (const host of elsewhere) say(`${host.host} was not measured at ${NEXT_VERSION}`);
   if (elsewhere.length === 0) say(`all ${after.length} hosts were measured at ${NEXT_VERSION}`);
   return elsewhere.length === 0 ? 0 : 1;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { webMembers } from '../haproxy-config.ts';
 import { get } from '../http.ts';
 import type { Lab } from '../lab.ts';
 
@@ -14,6 +15,8 @@ export type Measured = {
   readonly configuration: string | null;
   /** Changes with every restart of the host. */
   readonly boot: string | null;
+  /** Versions that its web servers answer with; one that gives no answer is left out. */
+  readonly web: readonly string[];
   /** Lines that the step `once` has left. */
   readonly once: readonly string[];
 };
@@ -27,6 +30,7 @@ echo "daemon=$(dpkg-query -W -f='\${Version}' sample-daemon 2> /dev/null)"
 echo "dns=$(dig +short +time=1 +tries=2 @127.0.0.1 -p 5353 TXT version.sample. 2> /dev/null | grep '^"' | tr -d '"')"
 echo "configuration=$(sha256sum /etc/sample/platform.conf 2> /dev/null | cut -c 1-8)"
 echo "boot=$(stat -c %Z /proc/1)"
+echo "web=$(for port in ${webMembers.map(({ port }) => port).join(' ')}; do curl -s -m 2 http://127.0.0.1:$port/; done | grep -o '"version":"[^"]*' | cut -d '"' -f 4 | tr '\\n' ';')"
 echo "once=$(tr '\\n' ';' < /var/log/sample-once.log 2> /dev/null)"
 `;
 
@@ -36,6 +40,7 @@ const answersSchema = z.object({
   dns: z.string(),
   configuration: z.string(),
   boot: z.string(),
+  web: z.string(),
   once: z.string(),
 });
 
@@ -56,7 +61,8 @@ export async function measure(lab: Lab, { name, httpPort }: DemoHost): Promise<M
     dns: answers.dns || null,
     configuration: answers.configuration || null,
     boot: answers.boot || null,
-    once: answers.once.split(';').filter((line) => line !== ''),
+    web: list(answers.web),
+    once: list(answers.once),
   };
 }
 
@@ -64,6 +70,8 @@ export async function measure(lab: Lab, { name, httpPort }: DemoHost): Promise<M
 export function versionOf({ daemon, cli, dns }: Measured): string | null {
   return daemon !== null && daemon === cli && daemon === dns ? daemon : null;
 }
+
+const list = (text: string): readonly string[] => text.split(';').filter((item) => item !== '');
 
 function cut(line: string): readonly [string, string] {
   const at = line.indexOf('=');

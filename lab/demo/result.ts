@@ -28,6 +28,18 @@ export function resultTable({ before, after, seen, times }: Result): string {
   return table([['HOST', 'MEASURED', 'CHANGED', 'TOOK', 'AWAY', 'REQUESTS'], ...rows]);
 }
 
+/** What became of the service behind the load balancer, and what its users saw. */
+export function serviceLine(after: readonly Measured[], seen: Seen | undefined): string {
+  const versions = after.flatMap(({ web }) => web);
+  const counts = [...new Set(versions)].map((version) => {
+    const count = versions.filter((one) => one === version).length;
+    return `${count} of ${versions.length} members at ${version}`;
+  });
+  const users =
+    seen === undefined ? '' : `; through the load balancer ${seen.answered} requests answered, ${seen.failed} failed`;
+  return `service web: ${counts.join(', ') || 'no member answers'}${users}`;
+}
+
 export const formatMs = (ms: number): string => (ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`);
 
 /** What is not the same as before. */

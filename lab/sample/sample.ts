@@ -17,14 +17,16 @@ export type SampleOptions = {
   readonly dir: string;
   /** The name server's image by digest: `registry.lab:5000/sample-dns@sha256:…`. */
   readonly dnsImage: string;
+  /** The web server's, likewise. */
+  readonly webImage: string;
   /** Last change to release.yaml, for a release that is to fail in a certain way. */
   readonly edit?: (manifest: string) => string;
 };
 
 /** Writes a release of the sample platform as its authors would: release.yaml, Debian packages, a configuration file. */
 export async function writeSample(options: SampleOptions): Promise<void> {
-  const { version, dir, dnsImage, edit = (manifest: string): string => manifest } = options;
-  const values = { VERSION: version, DNS_IMAGE: dnsImage };
+  const { version, dir, dnsImage, webImage, edit = (manifest: string): string => manifest } = options;
+  const values = { VERSION: version, DNS_IMAGE: dnsImage, WEB_IMAGE: webImage };
   const template = version === FIRST_VERSION ? 'first.yaml' : 'next.yaml';
   await rm(dir, { recursive: true, force: true });
   await mkdir(join(dir, 'packages'), { recursive: true });

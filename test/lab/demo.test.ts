@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { startLoad } from '../../lab/demo/load.ts';
 import { versionOf, type Measured } from '../../lab/demo/measure.ts';
-import { changes, formatMs, resultTable } from '../../lab/demo/result.ts';
+import { changes, formatMs, resultTable, serviceLine } from '../../lab/demo/result.ts';
 import { eventually } from '../eventually.ts';
 
 const first: Measured = {
@@ -13,9 +13,18 @@ const first: Measured = {
   dns: '1.0.0',
   configuration: 'aaaa',
   boot: '1',
+  web: ['1.0.0', '1.0.0'],
   once: ['1.0.0 upgraded by lab-1'],
 };
-const next: Measured = { ...first, daemon: '2.0.0', cli: '2.0.0', dns: '2.0.0', configuration: 'bbbb', boot: '2' };
+const next: Measured = {
+  ...first,
+  daemon: '2.0.0',
+  cli: '2.0.0',
+  dns: '2.0.0',
+  configuration: 'bbbb',
+  boot: '2',
+  web: ['2.0.0', '2.0.0'],
+};
 
 describe('what the demo measures', () => {
   test('a host is at a version only when its daemon, packages and name server agree', () => {
@@ -41,6 +50,15 @@ describe('what the demo measures', () => {
     const text = resultTable({ before: [], after: [{ ...next, dns: null }], seen: new Map(), times: new Map() });
 
     expect(text).toContain('daemon 2.0.0, packages 2.0.0, dns ?');
+  });
+
+  test('the members of the service are counted by what they answer', () => {
+    const seen = { answered: 900, failed: 0, longestGapMs: 60 };
+
+    expect(serviceLine([next, { ...next, host: 'host-2', web: ['2.0.0', '1.0.0'] }], seen)).toBe(
+      'service web: 3 of 4 members at 2.0.0, 1 of 4 members at 1.0.0; through the load balancer 900 requests answered, 0 failed',
+    );
+    expect(serviceLine([{ ...next, web: [] }], undefined)).toBe('service web: no member answers');
   });
 
   test('times are short to read', () => {

@@ -8,6 +8,7 @@ import { FIRST_VERSION, NEXT_VERSION, writeSample } from '../../lab/sample/sampl
 import { fill } from '../../lab/sample/template.ts';
 
 const dnsImage = `registry.lab:5000/sample-dns@sha256:${'a'.repeat(64)}`;
+const webImage = `registry.lab:5000/sample-web@sha256:${'b'.repeat(64)}`;
 let folder = '';
 
 beforeAll(async () => {
@@ -17,8 +18,8 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe('the sample platform', () => {
   test('written twice it is the same, byte for byte', async () => {
-    await writeSample({ version: NEXT_VERSION, dir: join(folder, 'a'), dnsImage });
-    await writeSample({ version: NEXT_VERSION, dir: join(folder, 'b'), dnsImage });
+    await writeSample({ version: NEXT_VERSION, dir: join(folder, 'a'), dnsImage, webImage });
+    await writeSample({ version: NEXT_VERSION, dir: join(folder, 'b'), dnsImage, webImage });
 
     expect(await digests(join(folder, 'a'))).toEqual(await digests(join(folder, 'b')));
   });
@@ -26,7 +27,7 @@ describe('the sample platform', () => {
   test('its packages carry the version, and their programs may be run', async () => {
     const dir = join(folder, 'first');
 
-    await writeSample({ version: FIRST_VERSION, dir, dnsImage });
+    await writeSample({ version: FIRST_VERSION, dir, dnsImage, webImage });
 
     const file = join(dir, `packages/sample-daemon_${FIRST_VERSION}_all.deb`);
     expect((await execa('dpkg-deb', ['-f', file, 'Package', 'Version'])).stdout).toBe(
@@ -38,17 +39,18 @@ describe('the sample platform', () => {
   });
 
   test('only the later release restarts the host', async () => {
-    await writeSample({ version: FIRST_VERSION, dir: join(folder, '1'), dnsImage });
-    await writeSample({ version: NEXT_VERSION, dir: join(folder, '2'), dnsImage });
+    await writeSample({ version: FIRST_VERSION, dir: join(folder, '1'), dnsImage, webImage });
+    await writeSample({ version: NEXT_VERSION, dir: join(folder, '2'), dnsImage, webImage });
 
     expect(await readFile(join(folder, '1/release.yaml'), 'utf8')).not.toContain('type: reboot');
     expect(await readFile(join(folder, '2/release.yaml'), 'utf8')).toContain('type: reboot');
   });
 
-  test('the name server is named by digest', async () => {
-    await writeSample({ version: NEXT_VERSION, dir: join(folder, 'dns'), dnsImage });
+  test('the name server and the web server are named by digest', async () => {
+    await writeSample({ version: NEXT_VERSION, dir: join(folder, 'dns'), dnsImage, webImage });
 
     expect(await readFile(join(folder, 'dns/release.yaml'), 'utf8')).toContain(`image: '${dnsImage}'`);
+    expect(await readFile(join(folder, 'dns/release.yaml'), 'utf8')).toContain(`image: '${webImage}'`);
   });
 
   test('a place without a value is named', () => {

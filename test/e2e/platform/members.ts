@@ -1,22 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createHaproxy } from '../../../drivers/haproxy/balancer.ts';
 import { loadFleet } from '../../../drivers/fleet-file.ts';
+import { webMembers } from '../../../lab/haproxy-config.ts';
 import { publishWeb, type WebVersion } from '../../../lab/sample/web-image.ts';
+import { startWebMembers } from '../../../lab/sample/web-members.ts';
 import type { BalancedServer, LoadBalancer } from '../../../model/load-balancer.ts';
 import { eventually } from '../../eventually.ts';
 import { lab, onHost } from './refit.ts';
 
 /** Two members of the service `web` on each, behind the lab's HAProxy. */
 export const webHosts = ['host-1', 'host-2', 'host-3'] as const;
-const containers = ['web-1', 'web-2'] as const;
-const FIRST_PORT = 8081;
 
 /** Longest until the balancer sees all members healthy; ms. */
 const UP_WITHIN_MS = 60_000;
 /** Pause between two looks at the balancer; ms. */
 const SAMPLE_MS = 20;
 
-export const members = webHosts.flatMap((host) => containers.map((container) => ({ host, container })));
+export const members = webHosts.flatMap((host) => webMembers.map((member) => ({ host, ...member })));
 
 export const publishWebImage = async (web: WebVersion): Promise<string> =>
   publishWeb({ ...web, registries: loadFleet(lab.paths.fleetFile).registries });
@@ -25,17 +25,9 @@ export const publishWebImage = async (web: WebVersion): Promise<string> =>
 export async function startMembers(image: string, env: Readonly<Record<string, string>> = {}): Promise<void> {
   await removeMembers();
   await Promise.all(
-    webHosts.map(async (host) => {
-      await onHost(host, ['docker', 'pull', '--quiet', image]);
-      for (const [index, container] of containers.entries()) {
-        const set = env[`${host}/${container}`];
-        const options = [
-          ...['--detach', '--name', container, '--label', 'dev.refit.service=web', '--restart', 'unless-stopped'],
-          ...['--publish', `${FIRST_PORT + index}:8080`, ...(set === undefined ? [] : ['--env', set])],
-        ];
-        await onHost(host, ['docker', 'run', ...options, image]);
-      }
-    }),
+    webHosts.map(async (host) =>
+      startWebMembers(lab, host, { image, env: (container) => [env[`${host}/${container}`] ?? []].flat() }),
+    ),
   );
   await eventually(async () => (await available()) === members.length, { withinMs: UP_WITHIN_MS, everyMs: 100 });
 }
@@ -64,8 +56,7 @@ export async function memberContainers(host: string): Promise<readonly string[]>
 }
 
 /** Version that the member itself says it is. */
-export async function memberVersion({ host, container }: (typeof members)[number]): Promise<string> {
-  const port = FIRST_PORT + containers.indexOf(container);
+async function memberVersion({ host, port }: (typeof members)[number]): Promise<string> {
   const answer = await onHost(host, ['curl', '--silent', '--max-time', '5', `http://127.0.0.1:${port}/`]);
   return (JSON.parse(answer) as { readonly version: string }).version;
 }
