@@ -1,3 +1,4 @@
+import { createCountMembers } from './count-members.ts';
 import type { HostLevels } from './host-levels.ts';
 import { createFindMembers } from './find-members.ts';
 import type { MemberActivities } from './member-activities.ts';
@@ -25,6 +26,7 @@ export function createMemberActivities(
     discardKept: createDiscardKept(ports),
     removePulledImage: createRemovePulledImage(ports),
     findMembers: createFindMembers(ports),
+    countMembers: createCountMembers(ports),
     steerMember: createSteerMember(ports),
     tellMembers: createTellMembers(ports),
     orderMembers: createOrderMembers(ports),

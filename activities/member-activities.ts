@@ -21,8 +21,10 @@ export interface MemberActivities {
   discardKept(input: ContainerInput & { readonly only: string | null }): Promise<{ readonly removed: number }>;
   /** Removes an image that an upgrade pulled and that nothing came of; one in use stays. */
   removePulledImage(input: ContainerInput & { readonly image: string }): Promise<void>;
-  /** All members on all hosts, in the fleet's order, and what speaks against an upgrade. Changes nothing. */
+  /** The members on all hosts, a page at a time, in the fleet's order and by name; and what speaks against an upgrade. Changes nothing. */
   findMembers(input: FindMembersInput): Promise<FoundMembers>;
+  /** How many members are available now, and how many of those that are named. Changes nothing. */
+  countMembers(input: CountMembersInput): Promise<MembersCounted>;
   /** drain waits until the member has nothing to do any more, or its time is over; ready waits until the balancer sees it healthy. */
   steerMember(input: SteerMemberInput): Promise<SteerMemberResult>;
   /** Writes the members' states to the bus, and removes those that are Active. */
@@ -82,8 +84,23 @@ export type FindMembersInput = FleetInput & {
   readonly reference: string;
   /** agent mode: the release that the hosts must be on; else not looked at. */
   readonly release: ReleaseRef | null;
+  /** The last member of the page before; null: the first page, which alone looks at all hosts and judges all of them. */
+  readonly after: MemberId | null;
 };
-export type FoundMembers = { readonly members: readonly Member[]; readonly findings: readonly Finding[] };
+export type FoundMembers = {
+  readonly members: readonly Member[];
+  /** All that there are; null: the first page has told it. */
+  readonly total: number | null;
+  /** After which the next page begins; null: this was the last one. */
+  readonly next: MemberId | null;
+  readonly findings: readonly Finding[];
+};
+
+export type CountMembersInput = FleetInput & {
+  readonly service: Service;
+  readonly apart: readonly MemberId[];
+};
+export type MembersCounted = { readonly available: number; readonly apart: number };
 
 export type SteerMemberInput = FleetInput &
   MemberId & {

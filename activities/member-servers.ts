@@ -1,13 +1,13 @@
 import { LoadBalancerError, type BalancedServer } from '../model/load-balancer.ts';
 import { memberName, serverOf, type Member, type MemberServer, type ServiceBalancer } from '../model/service.ts';
 import type { Finding } from '../model/upgrade.ts';
-import type { FoundMembers } from './member-activities.ts';
 import type { PlainMember } from './host-members.ts';
 import type { Ports } from './ports.ts';
 
 /** Servers of a backend that a message names; more would hide what it says. */
 const MAX_NAMED = 10;
 
+export type MembersWithServers = { readonly members: readonly Member[]; readonly findings: readonly Finding[] };
 type ServerPorts = Pick<Ports, 'loadBalancer' | 'loadFleet'>;
 
 /** Puts each member together with its server. A member that can't be drained is not upgraded: that is a finding. */
@@ -15,7 +15,7 @@ export async function findServers(
   ports: ServerPorts,
   { members, balancer }: { readonly members: readonly PlainMember[]; readonly balancer: ServiceBalancer | null },
   signal: AbortSignal,
-): Promise<FoundMembers> {
+): Promise<MembersWithServers> {
   const without = members.map((member): Member => ({ ...member, server: null }));
   if (balancer === null || members.length === 0) return { members: without, findings: [] };
   const servers = await readServers(ports, balancer, signal);
@@ -70,10 +70,14 @@ function notThere(member: Member, balancer: ServiceBalancer, names: readonly str
 
 /** Two members behind one server: draining it for the one would leave the other without requests, and unseen. */
 function sharedServers(members: readonly Member[], balancer: ServiceBalancer): readonly Finding[] {
-  return members.flatMap((member, index) => {
+  const first = new Map<string, Member>();
+  return members.flatMap((member) => {
     const name = serverOf(balancer, member);
-    const other = members.slice(0, index).find((earlier) => serverOf(balancer, earlier) === name);
-    if (other === undefined) return [];
+    const other = first.get(name);
+    if (other === undefined) {
+      first.set(name, member);
+      return [];
+    }
     const what = `${memberName(member)} and ${memberName(other)} are both to be server ${name}`;
     return [{ ...problem(what, 'tell them apart by {host} and {container} in the fleet file'), host: member.host }];
   });

@@ -13,7 +13,7 @@ import {
   type Report,
 } from '../model/bus.ts';
 import { parseDigest, parseHostId, parseServiceId, parseStepId, parseUpgradeId } from '../model/ids.ts';
-import { MAX_MEMBERS } from '../model/service.ts';
+import { MAX_ORDERED } from '../model/service.ts';
 
 /** A value from the bus, or why it can't be read; such a value is reported and never obeyed. */
 export type Parsed<Value> =
@@ -59,7 +59,7 @@ const facts = z.object({
 });
 
 const container = z.string().regex(CONTAINER_NAME, 'not a name of a container');
-const serviceOrder = z.object({ name: service, containers: z.array(container).min(1).max(MAX_MEMBERS) });
+const serviceOrder = z.object({ name: service, containers: z.array(container).min(1).max(MAX_ORDERED) });
 const order = z
   .object({
     v,

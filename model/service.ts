@@ -139,6 +139,8 @@ export type MemberProgress = MemberId & {
   readonly awayMs: number | null;
 };
 
+export type MemberCounts = Readonly<Partial<Record<MemberState, number>>>;
+
 export type ServiceProgress = {
   readonly id: UpgradeId;
   readonly fleet: FleetId;
@@ -149,8 +151,8 @@ export type ServiceProgress = {
   /** Such as `2/3`; null before the first. */
   readonly phase: string | null;
   readonly members: readonly MemberProgress[];
-  /** Members that the record of an ended upgrade has no room for; those that failed are never among them while there is any. */
-  readonly membersLeftOut?: number;
+  /** Members that the record of an ended upgrade has no room for, by their states; those that failed or were changed are the last of them. */
+  readonly membersLeftOut?: MemberCounts;
   readonly waiting: readonly Waiting[];
   readonly findings: readonly Finding[];
   readonly decisions: readonly Decision[];
@@ -165,13 +167,35 @@ export const SERVICE_SEQUENCES = 4_096;
 /** Most services of one release: their names, images and states stay below a payload's 16 kB together. */
 export const MAX_SERVICES = 32;
 
-/** Most members of one service: its progress and results stay below a payload's 16 kB. */
-export const MAX_MEMBERS = 40;
+/** Most members of one service: what its upgrade writes into Temporal's history stays within bounds (service-history.ts). */
+export const MAX_MEMBERS = 1_000;
+
+/** Most members of one order to an agent: the order and the wait for it stay readable. */
+export const MAX_ORDERED = 40;
 
 export const memberName = ({ host, container }: MemberId): string => `${host}/${container}`;
 
 export const serverOf = ({ server }: ServiceBalancer, { host, container }: MemberId): string =>
   server.replaceAll('{host}', host).replaceAll('{container}', container);
+
+export function countStates(members: readonly { readonly state: MemberState }[]): MemberCounts {
+  const counts: Partial<Record<MemberState, number>> = {};
+  for (const { state } of members) counts[state] = (counts[state] ?? 0) + 1;
+  return counts;
+}
+
+/** Members of one state, also those that a record has no room for. */
+export const countOfState = (
+  { members, membersLeftOut }: Pick<ServiceProgress, 'members' | 'membersLeftOut'>,
+  state: MemberState,
+): number => members.filter((member) => member.state === state).length + (membersLeftOut?.[state] ?? 0);
+
+/** All members, also those that a record has no room for. */
+export const countAll = ({
+  members,
+  membersLeftOut = {},
+}: Pick<ServiceProgress, 'members' | 'membersLeftOut'>): number =>
+  Object.values(membersLeftOut).reduce((sum, count) => sum + count, members.length);
 
 /** A member that can take requests. */
 export const isAvailable = ({ running, server }: Pick<Member, 'running' | 'server'>): boolean =>

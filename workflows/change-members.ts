@@ -1,3 +1,5 @@
+import { cutPages, PAGE_LENGTH } from '../model/pages.ts';
+import { MAX_ORDERED } from '../model/service.ts';
 import { goBack } from './member-back.ts';
 import type { MemberEnd } from './member-attempt.ts';
 import { orderMembers } from './member-orders.ts';
@@ -5,6 +7,7 @@ import { replace } from './member-replace.ts';
 import { admit, drain } from './member-traffic.ts';
 import { tell } from './service-tell.ts';
 import type { MemberRun, ServiceRun } from './service-run.ts';
+import { sideBySide } from './side-by-side.ts';
 
 export type Way = 'there' | 'back';
 
@@ -12,16 +15,28 @@ export type Way = 'there' | 'back';
 export async function changeMembers(run: ServiceRun, members: readonly MemberRun[], way: Way): Promise<void> {
   run.begin(members);
   await tell(run, members);
-  await Promise.all(groups(run, members).map(async (group) => changeGroup(run, group, way)));
+  await sideBySide(lanes(run, members), async (lane) => {
+    for (const group of lane) await changeGroup(run, group, way);
+  });
   await tell(run, members);
 }
 
-/** Members that are changed by one step: those of one host, where its agent does it; else each by itself. */
-function groups(run: ServiceRun, members: readonly MemberRun[]): readonly (readonly MemberRun[])[] {
-  if (run.input.policy.mode !== 'agent') return members.map((member) => [member]);
+type Group = readonly MemberRun[];
+
+/**
+ * Members that are changed by one step: those of one host, where its agent does it; else each by itself. A host's orders
+ * come one after another.
+ */
+function lanes(run: ServiceRun, members: readonly MemberRun[]): readonly (readonly Group[])[] {
+  if (run.input.policy.mode !== 'agent') return members.map((member) => [[member]]);
   const byHost = new Map<string, MemberRun[]>();
   for (const member of members) byHost.set(member.found.host, [...(byHost.get(member.found.host) ?? []), member]);
-  return [...byHost.values()];
+  return [...byHost.values()].map((ofHost) =>
+    cutPages(
+      ofHost.map(({ found }) => found),
+      { length: PAGE_LENGTH, items: MAX_ORDERED },
+    ).map((page) => page.map((found) => run.member(found))),
+  );
 }
 
 async function changeGroup(run: ServiceRun, group: readonly MemberRun[], way: Way): Promise<void> {

@@ -1,5 +1,5 @@
 import { isFailure } from '../model/host.ts';
-import type { MemberProgress, ServiceProgress } from '../model/service.ts';
+import { countStates, type MemberProgress, type ServiceProgress } from '../model/service.ts';
 import type { HostProgress, Progress } from '../model/upgrade.ts';
 
 /** Longest record of an ended upgrade; characters. A payload of Temporal's stays under 16 kB. */
@@ -10,26 +10,27 @@ const MAX_KEPT_DECISIONS = 10;
 /** What Temporal keeps of an upgrade that is over: as many hosts as there is room for, those that failed first. */
 export function closingProgress(progress: Progress): Progress {
   const rest = { ...progress, waiting: [], decisions: progress.decisions.slice(-MAX_KEPT_DECISIONS), hosts: [] };
-  const isOfInterest = ({ state }: HostProgress): boolean => isFailure(state) || state === 'skipped';
-  const hosts = fitBeside(rest, progress.hosts, isOfInterest);
+  const rankOf = ({ state }: HostProgress): number => (isFailure(state) || state === 'skipped' ? 0 : 1);
+  const hosts = fitBeside(rest, progress.hosts, rankOf);
   const hostsLeftOut = progress.hosts.length - hosts.length;
   return { ...rest, hosts, ...(hostsLeftOut > 0 && { hostsLeftOut }) };
 }
 
-/** As an upgrade's, with members. */
+/** As an upgrade's, with members: first those that failed, then those that were changed. */
 export function closingService(progress: ServiceProgress): ServiceProgress {
   const rest = { ...progress, waiting: [], decisions: progress.decisions.slice(-MAX_KEPT_DECISIONS), members: [] };
-  const isOfInterest = ({ error }: MemberProgress): boolean => error !== undefined;
-  const members = fitBeside(rest, progress.members, isOfInterest);
-  const membersLeftOut = progress.members.length - members.length;
-  return { ...rest, members, ...(membersLeftOut > 0 && { membersLeftOut }) };
+  const rankOf = ({ error, to }: MemberProgress): number => (error !== undefined ? 0 : to === null ? 2 : 1);
+  const members = fitBeside(rest, progress.members, rankOf);
+  if (members.length === progress.members.length) return { ...rest, members };
+  const kept = new Set(members);
+  return { ...rest, members, membersLeftOut: countStates(progress.members.filter((member) => !kept.has(member))) };
 }
 
-/** Those that there is room for beside the rest, in their own order; first come those of interest. */
-function fitBeside<Item>(rest: object, items: readonly Item[], isOfInterest: (item: Item) => boolean): readonly Item[] {
+/** Those that there is room for beside the rest, in their own order; those of the lowest rank first. */
+function fitBeside<Item>(rest: object, items: readonly Item[], rankOf: (item: Item) => number): readonly Item[] {
   let room = MAX_RECORD_LENGTH - JSON.stringify(rest).length;
   const kept = new Set<Item>();
-  for (const item of [...items.filter(isOfInterest), ...items.filter((each) => !isOfInterest(each))]) {
+  for (const item of [...items].sort((a, b) => rankOf(a) - rankOf(b))) {
     room -= JSON.stringify(item).length + 1;
     if (room < 0) break;
     kept.add(item);

@@ -6,6 +6,7 @@ import { ask, gate } from './gate.ts';
 import type { Ending } from './operated.ts';
 import { describe } from './service-phases.ts';
 import { tell } from './service-tell.ts';
+import { sideBySide } from './side-by-side.ts';
 import type { MemberRun, ServiceRun } from './service-run.ts';
 
 /**
@@ -74,7 +75,7 @@ async function stepBack(run: ServiceRun, members: readonly MemberRun[]): Promise
   if (notStopped.length > 0) return notStopped;
   const notBack = await takeStep(run, away, async (member) => goBack(run, member, 'running'));
   const back = members.filter((member) => !notBack.includes(member));
-  await Promise.all(back.map(async (member) => admit(run, member)));
+  await sideBySide(back, async (member) => admit(run, member));
   return notBack;
 }
 
@@ -91,6 +92,6 @@ async function takeStep(
     run.settle(member, 'Failed', end.reason);
     failed.push(member);
   };
-  await Promise.all(members.map(one));
+  await sideBySide(members, one);
   return failed;
 }

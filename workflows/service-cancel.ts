@@ -4,12 +4,13 @@ import { steering } from './member-traffic.ts';
 import { soon } from './proxies.ts';
 import { bestEffort, tell } from './service-tell.ts';
 import type { MemberRun, ServiceRun } from './service-run.ts';
+import { sideBySide } from './side-by-side.ts';
 
 /** After a cancel in Temporal: members that were at work go back, and what was taken out of traffic is put in again. */
 export async function leaveServing(run: ServiceRun): Promise<void> {
   await CancellationScope.nonCancellable(async () => {
     const atWork = run.all().filter(({ state }) => state === 'Updating');
-    await Promise.all(run.all().map(async (member) => leaveMember(run, member)));
+    await sideBySide(run.all(), async (member) => leaveMember(run, member));
     for (const member of atWork) run.settle(member, 'Failed', 'cancelled in Temporal while it was at work');
     await tell(run, atWork);
   });

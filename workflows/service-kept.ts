@@ -4,6 +4,7 @@ import { containerOf } from './member-replace.ts';
 import { soon } from './proxies.ts';
 import { bestEffort } from './service-tell.ts';
 import type { MemberRun, ServiceRun } from './service-run.ts';
+import { sideBySide } from './side-by-side.ts';
 
 /** What becomes of the old containers of an upgrade that succeeded. Agents look after their own. */
 export async function settleKept(run: ServiceRun): Promise<void> {
@@ -12,7 +13,7 @@ export async function settleKept(run: ServiceRun): Promise<void> {
   if (policy.mode !== 'inPlace' || release?.fence != null) return;
   const kept = run.changed();
   if (policy.keepOldMs === 0) await discard(run, kept);
-  else await Promise.all(kept.map(async (member) => keep(run, member)));
+  else await sideBySide(kept, async (member) => keep(run, member));
 }
 
 /** Removes the containers that these members' upgrade kept, and no other. */
@@ -25,7 +26,7 @@ export async function discard(run: ServiceRun, members: readonly MemberRun[]): P
       soon.discardKept.executeWithOptions({ summary: what }, [{ ...containerOf(run, member), only }]),
     );
   };
-  await Promise.all(members.map(one));
+  await sideBySide(members, one);
 }
 
 async function keep(run: ServiceRun, member: MemberRun): Promise<void> {

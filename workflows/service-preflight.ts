@@ -1,5 +1,6 @@
 import { workflowInfo } from '@temporalio/workflow';
 import { failureTypes } from '../model/failures.ts';
+import { MAX_BYTES, MAX_EVENTS, worstHistory } from '../model/service-history.ts';
 import { leastAvailable, MAX_MEMBERS, planPhases, type Member, type ServiceUpgradeInput } from '../model/service.ts';
 import type { Finding } from '../model/upgrade.ts';
 import { read } from './gate.ts';
@@ -13,13 +14,15 @@ export async function planService(run: ServiceRun): Promise<readonly (readonly M
   if (impossible !== null) throw run.fail(failureTypes.wrongInput, impossible);
   const found = await read(run, 'finding the members', async () => findMembers(run));
   if (found === null) return null;
-  const refusal = refuseMembers(run.input, found.members);
+  const refusal = refuseMembers(run.input, found.total);
   run.setMembers(found.members.slice(0, MAX_MEMBERS), found.findings);
   const errors = found.findings.filter(({ severity }) => severity === 'error');
   if (errors.length > 0) throw run.fail(failureTypes.wrongInput, tellErrors(run.input, errors));
   if (refusal !== null) throw run.fail(failureTypes.wrongInput, refusal);
   const phases = planPhases(found.members, run.input.policy);
   if (phases === null) throw run.fail(failureTypes.wrongInput, tellNoRoom(run.input, found.members.length));
+  const tooLong = refuseLength(run.input, found.members, phases.length);
+  if (tooLong !== null) throw run.fail(failureTypes.wrongInput, tooLong);
   return phases.map((phase) => phase.map((member) => run.member(member)));
 }
 
@@ -43,14 +46,33 @@ function refuseInput({ service: { name }, policy: { mode, strategy }, release }:
   return null;
 }
 
-function refuseMembers({ service, fleet }: ServiceUpgradeInput, members: readonly Member[]): string | null {
+function refuseMembers(input: ServiceUpgradeInput, total: number): string | null {
+  const { service, fleet } = input;
   const { name, selector } = service;
   const labels = Object.entries(selector).map(([label, value]) => `${label}=${value}`);
-  if (members.length === 0) {
+  if (total === 0) {
     return `service ${name} has no member: no container on any host of ${fleet} has ${labels.join(' and ')}`;
   }
-  if (members.length <= MAX_MEMBERS) return null;
-  return `service ${name} has ${members.length} members, ${MAX_MEMBERS} at most are upgraded together; narrow its selector in the fleet file`;
+  return refuseCount(input, total);
+}
+
+export function refuseCount({ service: { name } }: ServiceUpgradeInput, total: number): string | null {
+  if (total <= MAX_MEMBERS) return null;
+  return `service ${name} has ${total} members, ${MAX_MEMBERS} at most are upgraded together; narrow its selector in the fleet file`;
+}
+
+/** A workflow whose history is full is ended by Temporal, wherever it is: that must not happen half-way. */
+function refuseLength(input: ServiceUpgradeInput, members: readonly Member[], phases: number): string | null {
+  const { service, policy } = input;
+  const hosts = new Set(members.map(({ host }) => host)).size;
+  const { events, bytes } = worstHistory({ members: members.length, hosts, phases }, input);
+  const what = `service ${service.name}: ${members.length} members in ${phases} phases`;
+  if (events > MAX_EVENTS) {
+    const larger = policy.strategy.strategy === 'inPlace' ? '--phases 10' : 'larger phases: --phases';
+    return `${what} may need ${events} events of Temporal's history there and back, ${MAX_EVENTS} at most are taken; take more members at a time (${larger}), or narrow its selector in the fleet file`;
+  }
+  if (bytes <= MAX_BYTES) return null;
+  return `${what} may need ${bytes} bytes of Temporal's history there and back, ${MAX_BYTES} at most are taken; lay less over its members (settings), or narrow its selector in the fleet file`;
 }
 
 const tellErrors = ({ service }: ServiceUpgradeInput, errors: readonly Finding[]): string =>

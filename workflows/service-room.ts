@@ -1,6 +1,6 @@
-import { isAvailable, leastAvailable, memberName } from '../model/service.ts';
+import { leastAvailable } from '../model/service.ts';
 import { ask, gate, read } from './gate.ts';
-import { findMembers } from './service-members.ts';
+import { countOthers } from './service-members.ts';
 import type { Ending } from './operated.ts';
 import type { MemberRun, ServiceRun } from './service-run.ts';
 
@@ -12,7 +12,7 @@ export async function awaitRoom(run: ServiceRun, taken: readonly MemberRun[]): P
   for (let tries = 0; ; tries++) {
     const turn = await gate(run);
     if (turn !== 'go' || least === 0) return turn;
-    const left = await availableWithout(run, taken);
+    const left = await read(run, 'looking at the members', async () => countOthers(run, taken));
     if (left === null) return run.ending() === 'go' ? 'abort' : run.ending();
     if (left >= least) return 'go';
     const what = `${least} members of ${run.input.service.name} to be available beside those that are next; there are ${left}`;
@@ -26,14 +26,4 @@ export async function awaitRoom(run: ServiceRun, taken: readonly MemberRun[]): P
     if (ending !== 'go') return ending;
     tries = 0;
   }
-}
-
-/** How many of the other members are available; all of them when taking these costs nothing. null: the operator ends it. */
-async function availableWithout(run: ServiceRun, taken: readonly MemberRun[]): Promise<number | null> {
-  const found = await read(run, 'looking at the members', async () => findMembers(run));
-  if (found === null) return null;
-  const names = new Set(taken.map((member) => memberName(member.found)));
-  const available = found.members.filter(isAvailable);
-  const left = available.filter((member) => !names.has(memberName(member)));
-  return left.length === available.length ? Infinity : left.length;
 }

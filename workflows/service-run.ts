@@ -59,6 +59,7 @@ export class ServiceRun extends Operated {
   failure: string | null = null;
   private fence: { readonly epoch: number; readonly sequence: number } | null;
   private orders = 0;
+  private isShowing = false;
 
   constructor(input: ServiceUpgradeInput) {
     super();
@@ -82,8 +83,14 @@ export class ServiceRun extends Operated {
     this.show();
   }
 
+  /** Once for all that changes in one go: a step of many members would write many pages that nobody sees. */
   show(): void {
-    setCurrentDetails(servicePage(this.progress()));
+    if (this.isShowing) return;
+    this.isShowing = true;
+    void Promise.resolve().then(() => {
+      this.isShowing = false;
+      setCurrentDetails(servicePage(this.progress()));
+    });
   }
 
   /** `resume` → `refit service resume web`. */

@@ -42,7 +42,7 @@ async function attempt(run: Run, name: ServiceId): Promise<ServiceEnd | 'noMembe
   try {
     const found = await find(run, name);
     if (found === null) return null;
-    run.services.count(name, found.members.length);
+    run.services.count(name, found.total ?? found.members.length);
     const isSure = !found.findings.some(({ severity }) => severity === 'error');
     if (found.members.length === 0 && isSure) return 'noMembers';
   } catch (error) {
@@ -65,7 +65,15 @@ async function find(run: Run, name: ServiceId): Promise<FoundMembers | null> {
   const summary = `find the members of service ${name}`;
   return read(run, summary, async () =>
     reading.findMembers.executeWithOptions({ summary }, [
-      { fleet, upgrade, service: loaded.service, mode: loaded.policy.mode, reference: loaded.reference, release },
+      {
+        fleet,
+        upgrade,
+        service: loaded.service,
+        mode: loaded.policy.mode,
+        reference: loaded.reference,
+        release,
+        after: null,
+      },
     ]),
   );
 }
@@ -102,11 +110,12 @@ function finish(run: Run, name: ServiceId, progress: ServiceProgress): Ending {
 }
 
 /** An agent says that its members are there, not whether they were: with the same image and nothing to set they were. */
-function isAsItWas(run: Run, name: ServiceId, { members, membersLeftOut = 0 }: ServiceProgress): boolean {
+function isAsItWas(run: Run, name: ServiceId, { members, membersLeftOut }: ServiceProgress): boolean {
   const loaded = run.services.loaded.get(name);
   const isAgents = loaded?.policy.mode === 'agent' && Object.keys(loaded.settings).length === 0;
   const wasThere = members.every(({ from, to }) => to === null || (isAgents && from === loaded.reference));
-  return membersLeftOut === 0 && wasThere;
+  // What a record leaves out was changed last of all, unless agents say that they changed everything.
+  return wasThere && (membersLeftOut === undefined || !isAgents);
 }
 
 /** Its members run the old version again, or its error says what they do; the whole upgrade's policy decides. */

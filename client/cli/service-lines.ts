@@ -1,18 +1,21 @@
-import type { MemberProgress, ServiceProgress } from '../../model/service.ts';
-import { memberName } from '../../model/service.ts';
+import { countOfState, memberName, type MemberProgress, type ServiceProgress } from '../../model/service.ts';
+import type { Waiting } from '../../model/upgrade.ts';
 import type { Line } from './progress-lines.ts';
 import { formatDuration } from './quantity.ts';
 import { shortImage } from './standing-lines.ts';
-import { waitChanges, waitLines } from './wait-lines.ts';
+import { commandsOf, waitChanges, waitLines } from './wait-lines.ts';
+
+/** Members that have a line each; of a larger service those in trouble or at work are shown, the others are counted. */
+export const MAX_MEMBER_LINES = 40;
 
 /** A service's upgrade at one moment, a line a member. Pure. */
 export function serviceLines(progress: ServiceProgress, now: number): readonly Line[] {
-  const { startedAt, finishedAt, waiting } = progress;
+  const { startedAt, finishedAt } = progress;
   const took = formatDuration((finishedAt ?? now) - startedAt);
   return [
     { text: `${headOf(progress)}   ${phaseOf(progress)}${progress.state}   ${took}`, tone: 'strong' },
-    ...waitLines(waiting, now),
-    ...memberLines(progress.members),
+    ...waitLines(shownWaits(progress), now),
+    ...memberLines(progress),
   ];
 }
 
@@ -47,7 +50,26 @@ const phaseOf = ({ phase }: ServiceProgress): string => (phase === null ? '' : `
 const untouched = ({ host, container, from, awayMs }: MemberProgress): string =>
   describeMember({ host, container, state: 'Active', stage: null, from, to: null, awayMs });
 
-function memberLines(members: readonly MemberProgress[]): readonly Line[] {
+/** A member that is at work has its own line, which says more than the wait for it. */
+function shownWaits({ waiting, members }: ServiceProgress): readonly Waiting[] {
+  if (members.length <= MAX_MEMBER_LINES) return waiting;
+  const working = new Set<string>(members.filter(isMemberAtWork).map(({ host }) => host));
+  return waiting.filter((wait) => wait.host === null || !working.has(wait.host) || commandsOf([wait]).length > 0);
+}
+
+/** All of a small service; of a larger one first those that failed, then those at work. The others are counted. */
+function memberLines(progress: ServiceProgress): readonly Line[] {
+  const { members } = progress;
+  if (members.length <= MAX_MEMBER_LINES && progress.membersLeftOut === undefined) return linesOf(members);
+  const first = members.filter((member) => !isMemberAtWork(member) && toneOf(member) === 'bad');
+  const shown = [...first, ...members.filter(isMemberAtWork)].slice(0, MAX_MEMBER_LINES);
+  const states = ['Active', 'Updating', 'Failed', 'RolledBack'] as const;
+  const counts = states.map((state) => ({ state, count: countOfState(progress, state) }));
+  const text = counts.flatMap(({ state, count }) => (count === 0 ? [] : `${count} ${state}`)).join(', ');
+  return [...linesOf(shown), { text: `  ${text}`, tone: 'quiet' }];
+}
+
+function linesOf(members: readonly MemberProgress[]): readonly Line[] {
   const width = (texts: readonly string[]): number => Math.max(0, ...texts.map((text) => text.length));
   const hosts = width(members.map(({ host }) => host));
   const containers = width(members.map(({ container }) => container));

@@ -1,4 +1,4 @@
-import type { ServiceProgress, ServiceUpgradeState } from '../../model/service.ts';
+import { countAll, countOfState, type ServiceProgress, type ServiceUpgradeState } from '../../model/service.ts';
 import type { RunLook } from '../run-look.ts';
 import { exitCodes } from './exit.ts';
 import { formatDuration } from './quantity.ts';
@@ -50,19 +50,21 @@ function ofProgress(progress: ServiceProgress, asked: AskedOfService): Verdict {
   }
 }
 
-function doneMessage({ id, service, image, members, startedAt, finishedAt }: ServiceProgress): string {
+function doneMessage(progress: ServiceProgress): string {
+  const { id, service, image, members, startedAt, finishedAt } = progress;
   const changed = members.filter(({ to }) => to !== null).length;
-  const failed = members.filter(({ state }) => state === 'Failed').length;
+  const failed = countOfState(progress, 'Failed');
+  const total = countAll(progress);
   if (changed + failed === 0)
     return `nothing had to be done: every member of service ${service} is on ${shortImage(image)}`;
   const left = failed === 0 ? '' : `, ${failed} left behind`;
   const took = finishedAt === null ? '' : ` in ${formatDuration(finishedAt - startedAt)}`;
-  const upgraded = `${members.length - failed} of ${members.length} members upgraded${left}${took}`;
+  const upgraded = `${total - failed} of ${total} members upgraded${left}${took}`;
   return `upgrade ${id} succeeded: service ${service} is on ${shortImage(image)}, ${upgraded}`;
 }
 
-const backMessage = ({ service, members }: ServiceProgress): string =>
-  `service ${service} is as it was before: ${members.filter(({ state }) => state === 'RolledBack').length} of ${members.length} members went back`;
+const backMessage = (progress: ServiceProgress): string =>
+  `service ${progress.service} is as it was before: ${countOfState(progress, 'RolledBack')} of ${countAll(progress)} members went back`;
 
 function waitingMessage({ id, state, waiting }: ServiceProgress): string {
   const whats = waiting.map((wait) => wait.what).join(', ');

@@ -32,7 +32,7 @@ function start(balancer: ServiceBalancer | null = null): Found {
     started.edge.add('web', `${host}-web-1`).add('web', `${host}-web-2`);
   }
   const service = { name, selector: LABELS, balancer };
-  return { ...started, input: { ...run, service, mode: 'inPlace', reference: NEW, release: null } };
+  return { ...started, input: { ...run, service, mode: 'inPlace', reference: NEW, release: null, after: null } };
 }
 
 const member = (host: string, container: string, changes: object = {}): object => ({

@@ -98,7 +98,7 @@ describe('a member on a real engine', () => {
     expect(another).toMatchObject({ outcome: 'alreadyThere' });
     expect(after).toMatchObject({ running: true, image, upgrade: 'lab-1', previousImageId: before?.imageId });
     expect(after?.kept).toHaveLength(1);
-    const input = { ...run, service, mode: 'inPlace' as const, reference: image, release: null };
+    const input = { ...run, service, mode: 'inPlace' as const, reference: image, release: null, after: null };
     expect(await perform(findMembers, input)).toMatchObject({
       ...{ members: [{ host, container: 'web-1', running: true, image }], findings: [] },
     });

@@ -5,6 +5,7 @@ import type { ContainerInput, MemberActivities } from '../../activities/member-a
 import { failureTypes } from '../../model/failures.ts';
 import type { FleetId, HostId } from '../../model/ids.ts';
 import type { HostOutcome } from '../../model/host.ts';
+import { isAvailable, memberName, type Member, type MemberId } from '../../model/service.ts';
 import type { FakeFleet } from './fake-fleet.ts';
 import type { FakeMember } from './fake-member.ts';
 import { whileBeating } from './while-beating.ts';
@@ -14,6 +15,9 @@ export type On = <Input extends { readonly fleet: FleetId }, Result>(
   name: keyof Activities,
   step: (fleet: FakeFleet, input: Input) => Promise<Result>,
 ) => (input: Input) => Promise<Result>;
+
+/** Members of one answer, as many as the real one has with names and images of usual length. */
+const MEMBERS_A_PAGE = 30;
 
 /** The activities on members over containers in memory. */
 export function createFakeMemberActivities(on: On): MemberActivities {
@@ -35,12 +39,23 @@ export function createFakeMemberActivities(on: On): MemberActivities {
       fleet.members.images.delete(`${host} ${image}`);
       return Promise.resolve();
     }),
-    findMembers: on('findMembers', async ({ members }, { service }) =>
-      Promise.resolve({
-        members: members.of(service.name).map((member) => member.found()),
-        findings: members.findings,
-      }),
-    ),
+    findMembers: on('findMembers', async ({ members }, { service, after }) => {
+      const all = members.of(service.name).map((member) => member.found());
+      const begun = after === null ? 0 : all.findIndex((member) => memberName(member) === memberName(after)) + 1;
+      const page = all.slice(begun, begun + MEMBERS_A_PAGE);
+      const next = begun + page.length < all.length ? idOf(page.at(-1)) : null;
+      const findings = after === null ? members.findings : [];
+      return Promise.resolve({ members: page, total: after === null ? all.length : null, next, findings });
+    }),
+    countMembers: on('countMembers', async ({ members }, { service, apart }) => {
+      const names = new Set(apart.map(memberName));
+      const available = members
+        .of(service.name)
+        .map((member) => member.found())
+        .filter(isAvailable);
+      const named = available.filter((member) => names.has(memberName(member)));
+      return Promise.resolve({ available: available.length, apart: named.length });
+    }),
     steerMember: on('steerMember', async (fleet, input) => {
       const member = memberOf(fleet, input);
       member.steer(input.to);
@@ -82,6 +97,9 @@ async function takeBack(host: HostId, members: readonly FakeMember[]): Promise<H
 const hostOutcome = (host: HostId, state: HostOutcome['state'], error: string | null): HostOutcome => ({
   ...{ host, state, error, from: null, to: null, step: null, startedAt: null, finishedAt: null },
 });
+
+const idOf = (member: Member | undefined): MemberId | null =>
+  member === undefined ? null : { host: member.host, container: member.container };
 
 async function untilLetGo(fleet: FakeFleet, host: HostId): Promise<void> {
   if (!fleet.members.held.has(host)) return;

@@ -1,8 +1,8 @@
 import type { Client } from '@temporalio/client';
-import type { temporal } from '@temporalio/proto';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { MAX_WAVE_HOSTS } from '../../model/plan.ts';
 import type { FakeFleet } from '../fakes/fake-fleet.ts';
+import { expectSmallDetails, expectSmallPayloads, type Event } from './history-size.ts';
 import type { Upgrade } from './upgrade.ts';
 import { openWorld, type World } from './world.ts';
 
@@ -13,13 +13,7 @@ beforeAll(async () => {
 afterAll(async () => world.close());
 
 const HOSTS = 250;
-/** What a payload may weigh; bytes. */
-const MAX_PAYLOAD = 16_384;
-/** What Temporal takes as current details; bytes. */
-const MAX_DETAILS = 20_000;
 const LONG_MS = 120_000;
-
-type Event = temporal.api.history.v1.IHistoryEvent;
 
 test(
   'a wave of 250 hosts goes through in parts that stay small in history',
@@ -75,11 +69,8 @@ test(
 );
 
 async function expectSmall(upgrade: Upgrade, fleet: FakeFleet): Promise<void> {
-  const details = await upgrade.handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
-  expect(Buffer.byteLength(details.currentDetails), 'bytes of current details').toBeLessThan(MAX_DETAILS);
-  const sizes = (await histories(world.client, upgrade, fleet)).flatMap((events) => events.flatMap(payloadSizes));
-  expect(sizes.length).toBeGreaterThan(0);
-  expect(Math.max(...sizes), 'bytes of the largest payload').toBeLessThan(MAX_PAYLOAD);
+  await expectSmallDetails(upgrade.handle);
+  expectSmallPayloads((await histories(world.client, upgrade, fleet)).flat());
 }
 
 /** Of the upgrade and all its children. */
@@ -95,12 +86,4 @@ async function histories(
   expect(children.every((id) => id.startsWith(`fleet/${name}/`))).toBe(true);
   const fetched = await Promise.all(children.map(async (id) => client.workflow.getHandle(id).fetchHistory()));
   return [events ?? [], ...fetched.map((history) => history.events ?? [])];
-}
-
-/** Every payload carries its bytes in `data`, wherever it lies in an event. */
-function payloadSizes(value: unknown): readonly number[] {
-  if (typeof value !== 'object' || value === null) return [];
-  if (value instanceof Uint8Array) return [];
-  if ('data' in value && value.data instanceof Uint8Array) return [value.data.byteLength];
-  return Object.values(value).flatMap(payloadSizes);
 }

@@ -115,7 +115,7 @@ function disturb(fleet: FakeFleet, random: Seeded): void {
   let left = LOST_ANSWERS;
   fleet.onActivity = (name, when) => {
     const member = fleet.members.all[random.below(fleet.members.all.length)];
-    if (name === 'findMembers' && when === 'before') member?.ail(random.next() < 0.4);
+    if (['findMembers', 'countMembers'].includes(name) && when === 'before') member?.ail(random.next() < 0.4);
     if (when === 'before' || left === 0 || random.next() > 0.1) return;
     left -= 1;
     throw new Error('the answer is lost');

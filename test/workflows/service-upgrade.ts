@@ -67,10 +67,18 @@ export class ServiceUpgrade extends Spoken {
 export async function startService(
   { client, taskQueue }: ServiceWorld,
   fleet: FakeFleet,
-  { policy, ...changes }: ServiceChanges = {},
+  changes: ServiceChanges = {},
 ): Promise<ServiceUpgrade> {
+  const workflowId = serviceWorkflowId(fleet.name, web);
+  const args = [makeInput(fleet, changes)];
+  const options = { workflowId, taskQueue, args, workflowIdConflictPolicy: 'FAIL' } as const;
+  return new ServiceUpgrade(await client.workflow.start(upgradeServiceType, options));
+}
+
+/** What an upgrade is started with. */
+export function makeInput(fleet: FakeFleet, { policy, ...changes }: ServiceChanges = {}): ServiceUpgradeInput {
   const upgrade = changes.upgrade ?? parseUpgradeId('web-7');
-  const input: ServiceUpgradeInput = {
+  return {
     ...{ action: 'upgrade', takeBack: upgrade, upgrade, fleet: fleet.name, image: NEW_IMAGE, reference: NEW_IMAGE },
     service: {
       name: web,
@@ -82,9 +90,6 @@ export async function startService(
     ...changes,
     policy: { ...quickPolicy, ...policy },
   };
-  const workflowId = serviceWorkflowId(fleet.name, web);
-  const options = { workflowId, taskQueue, args: [input], workflowIdConflictPolicy: 'FAIL' } as const;
-  return new ServiceUpgrade(await client.workflow.start(upgradeServiceType, options));
 }
 
 /** State of each member by its name. */
