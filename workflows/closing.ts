@@ -1,9 +1,12 @@
 import { isFailure } from '../model/host.ts';
+import { takePage } from '../model/pages.ts';
 import { countStates, type MemberProgress, type ServiceProgress } from '../model/service.ts';
 import type { HostProgress, Progress } from '../model/upgrade.ts';
 
 /** Longest record of an ended upgrade; characters. A payload of Temporal's stays under 16 kB. */
 const MAX_RECORD_LENGTH = 14_000;
+/** Longest error, and longest list of findings, in the record of a service; characters. There is to be room for members. */
+const TEXT_LENGTH = 4_000;
 /** Decisions that the record keeps; all of them are in the history. */
 const MAX_KEPT_DECISIONS = 10;
 
@@ -18,7 +21,11 @@ export function closingProgress(progress: Progress): Progress {
 
 /** As an upgrade's, with members: first those that failed, then those that were changed. */
 export function closingService(progress: ServiceProgress): ServiceProgress {
-  const rest = { ...progress, waiting: [], decisions: progress.decisions.slice(-MAX_KEPT_DECISIONS), members: [] };
+  const rest = {
+    ...{ ...progress, waiting: [], decisions: progress.decisions.slice(-MAX_KEPT_DECISIONS), members: [] },
+    error: progress.error?.slice(0, TEXT_LENGTH) ?? null,
+    findings: takePage(progress.findings, { length: TEXT_LENGTH, items: progress.findings.length }),
+  };
   const rankOf = ({ error, to }: MemberProgress): number => (error !== undefined ? 0 : to === null ? 2 : 1);
   const members = fitBeside(rest, progress.members, rankOf);
   if (members.length === progress.members.length) return { ...rest, members };

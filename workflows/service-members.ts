@@ -6,6 +6,9 @@ import type { Finding } from '../model/upgrade.ts';
 import { reading } from './proxies.ts';
 import type { MemberRun, ServiceRun } from './service-run.ts';
 
+/** Findings of all pages together, as many as the first may have: it has judged all that could be seen then. */
+const MAX_FINDINGS = 50;
+
 /** `total`: of the service; when there are too many for an upgrade, not all of them are read. */
 export type ServiceMembers = {
   readonly members: readonly Member[];
@@ -28,7 +31,8 @@ export async function findMembers(run: ServiceRun): Promise<ServiceMembers> {
     const page = await findPage(`${summary} after ${next.container} on ${next.host}`, { ...input, after: next });
     assert(page.next === null || page.members.length > 0, 'a page that is not the last has members');
     members.push(...page.members);
-    findings.push(...page.findings.filter((finding) => !findings.some((known) => isSame(known, finding))));
+    const news = page.findings.filter((finding) => !findings.some((known) => isSame(known, finding)));
+    findings.push(...news.slice(0, Math.max(0, MAX_FINDINGS - findings.length)));
     next = page.next;
   }
   return { members, total: members.length, findings };

@@ -8,6 +8,9 @@ import { quick } from './proxies.ts';
 import { findMembers } from './service-members.ts';
 import type { MemberRun, ServiceRun } from './service-run.ts';
 
+/** Errors that a refusal spells out; it counts the others. */
+const MAX_NAMED = 20;
+
 /** Finds all members and plans their phases; wrong input ends the upgrade before anything is touched. null: an operator ends it. */
 export async function planService(run: ServiceRun): Promise<readonly (readonly MemberRun[])[] | null> {
   const impossible = refuseInput(run.input);
@@ -78,7 +81,8 @@ function refuseLength(input: ServiceUpgradeInput, members: readonly Member[], ph
 const tellErrors = ({ service }: ServiceUpgradeInput, errors: readonly Finding[]): string =>
   [
     `service ${service.name} can't be upgraded, nothing was changed`,
-    ...errors.map(({ host, what, remedy }) => `${host ?? service.name}: ${what}; ${remedy}`),
+    ...errors.slice(0, MAX_NAMED).map(({ host, what, remedy }) => `${host ?? service.name}: ${what}; ${remedy}`),
+    ...(errors.length > MAX_NAMED ? [`and ${errors.length - MAX_NAMED} more`] : []),
   ].join('\n');
 
 function tellNoRoom({ service, policy }: ServiceUpgradeInput, total: number): string {

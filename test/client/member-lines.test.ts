@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { containerChanges, containerLines } from '../../client/cli/container-lines.ts';
 import { containerDocument, serviceDocument } from '../../client/cli/member-documents.ts';
-import { serviceChanges, serviceLines } from '../../client/cli/service-lines.ts';
+import { MAX_MEMBER_LINES, serviceChanges, serviceLines } from '../../client/cli/service-lines.ts';
+import { parseHostId } from '../../model/ids.ts';
 import { makeContainer, makeMember, makeService, newImage } from './members.ts';
 import { BEGAN, makeDecision, makeWaiting } from './progress.ts';
 
@@ -59,6 +60,36 @@ describe('a service’s upgrade for people', () => {
       '  host-2  web-1   Failed    registry.lab:5000/web:1  it exited with 1',
       '  host-3  web-1   Active    registry.lab:5000/web:1',
     ]);
+  });
+
+  it('names of a large service those that failed, then those at work, and counts all', () => {
+    const many = Array.from({ length: 200 }, (_, index) => makeMember(`host-${index + 1}`, 'dns'));
+    const working = many.slice(50, 60).map((each) => ({ ...each, state: 'Updating' as const, stage: 'drain' }));
+    const broken = { ...makeMember('host-199', 'dns'), state: 'Failed' as const, error: 'it exited with 1' };
+    const members = [...many.slice(0, 50), ...working, ...many.slice(60, 198), broken, ...many.slice(199)];
+    const waiting = [
+      makeWaiting({ what: 'host-51/dns to finish', host: parseHostId('host-51'), movedOnBy: 'edge' }),
+      makeWaiting({ what: 'the operator: it failed', host: broken.host, movedOnBy: 'refit service resume dns' }),
+    ];
+
+    const lines = textsOf(serviceLines(makeService({ members, waiting }), BEGAN)).slice(1);
+
+    expect(lines.slice(0, 4)).toEqual([
+      'waits for the operator: it failed, since 0 ms',
+      '  refit service resume dns',
+      '  host-199  dns  Failed    registry.lab:5000/web:1  it exited with 1',
+      '  host-51   dns  Updating  registry.lab:5000/web:1  drain',
+    ]);
+    expect(lines.at(-1)).toBe('  189 Active, 10 Updating, 1 Failed');
+    expect(lines).toHaveLength(2 + 11 + 1);
+  });
+
+  it('never names more members than can be read at once', () => {
+    const members = Array.from({ length: 200 }, (_, index) =>
+      makeMember(`host-${index + 1}`, 'dns', { state: 'Updating', stage: 'replacing' }),
+    );
+
+    expect(serviceLines(makeService({ members }), BEGAN)).toHaveLength(1 + MAX_MEMBER_LINES + 1);
   });
 
   it('gives the operator’s commands lines of their own', () => {

@@ -3,6 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { countOf } from '../../model/policy.ts';
 import {
   advanceMember,
+  countAll,
+  countOfState,
+  countStates,
   isAvailable,
   leastAvailable,
   MAX_MEMBERS,
@@ -11,6 +14,8 @@ import {
   planPhases,
   serverOf,
   type Member,
+  type MemberProgress,
+  type MemberState,
   type ServicePolicy,
 } from '../../model/service.ts';
 import { amounts, hostNames, RUNS } from './runs.ts';
@@ -127,9 +132,16 @@ test('a server is named after its host and container', () => {
   expect(serverOf(balancer, { host, container: 'web-2' })).toBe('host-1-web-2');
 });
 
-test('all that is found of the largest service fits into a payload', () => {
-  const server = { name: 'host-100-web-1', state: 'ready', healthy: true } as const;
-  const found = Array.from({ length: MAX_MEMBERS }, (_, index) => member(index, { running: true, server }));
+test('members that a record has no room for are counted all the same', () => {
+  const members = [{ ...progressOf('Failed') }, { ...progressOf('Active') }];
+  const record = { members, membersLeftOut: countStates([progressOf('Active'), progressOf('Active')]) };
 
-  expect(JSON.stringify(found).length).toBeLessThan(16_000);
+  expect(countAll(record)).toBe(4);
+  expect([countOfState(record, 'Active'), countOfState(record, 'Failed')]).toEqual([3, 1]);
+  expect([countAll({ members }), countOfState({ members }, 'RolledBack')]).toEqual([2, 0]);
 });
+
+function progressOf(state: MemberState): MemberProgress {
+  const { host, container } = member(0, { running: true, server: null });
+  return { host, container, state, stage: null, from: 'web:1', to: null, awayMs: null };
+}

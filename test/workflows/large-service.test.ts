@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { MAX_MEMBERS } from '../../model/service.ts';
+import { MAX_MEMBERS, type ServicePolicy } from '../../model/service.ts';
 import { worstHistory } from '../../model/service-history.ts';
 import type { FakeFleet } from '../fakes/fake-fleet.ts';
 import { OLD_IMAGE } from '../fakes/fake-members.ts';
@@ -17,9 +17,10 @@ const HOSTS = 100;
 const EACH = 2;
 const MEMBERS = HOSTS * EACH;
 const LONG_MS = 180_000;
-const inTens = {
-  ...{ strategy: { strategy: 'phases', size: { hosts: 10 } }, minAvailable: { percent: 90 } },
-} as const;
+const inTens: Partial<ServicePolicy> = {
+  strategy: { strategy: 'phases', size: { hosts: 10 } },
+  minAvailable: { percent: 90 },
+};
 
 /** Two members on each of a hundred hosts. */
 function manyMembers(each = EACH): FakeFleet {
@@ -102,11 +103,7 @@ test('a thousand members one at a time are refused before anything is done: the 
   expect(fleet.log).toEqual([]);
 });
 
-async function expectAsReckoned(
-  upgrade: ServiceUpgrade,
-  fleet: FakeFleet,
-  changes: ServiceChanges,
-): Promise<void> {
+async function expectAsReckoned(upgrade: ServiceUpgrade, fleet: FakeFleet, changes: ServiceChanges): Promise<void> {
   const [{ events }, described] = await Promise.all([upgrade.handle.fetchHistory(), upgrade.handle.describe()]);
   const phases = Number((await upgrade.progress()).phase?.split('/')[1]);
   const worst = worstHistory({ members: MEMBERS, hosts: HOSTS, phases }, makeInput(fleet, changes));
