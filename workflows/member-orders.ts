@@ -8,6 +8,9 @@ import type { MemberRun, ServiceRun } from './service-run.ts';
 /** What an agent needs beyond its members' own deadlines: to see the order, and to report; ms. */
 const ORDER_SLACK_MS = 60_000;
 
+/** Members that a wait and a summary name: Temporal takes no long summary. */
+const MAX_NAMED = 3;
+
 /** Orders one host's agent to upgrade these members, or to take them back. */
 export async function orderMembers(
   run: ServiceRun,
@@ -37,8 +40,10 @@ async function order(
   const { host } = first.found;
   const containers = members.map(({ found }) => found.container);
   const deadlineMs = policy.health.deadlineMs * containers.length + ORDER_SLACK_MS;
-  const wait = { what: `${host} to report on ${containers.join(', ')}`, host, until: Date.now() + deadlineMs };
-  const summary = `${action === 'service' ? 'order' : 'take back'} ${containers.join(', ')} on ${host}`;
+  const more = containers.length > MAX_NAMED ? ` and ${containers.length - MAX_NAMED} more` : '';
+  const names = `${containers.slice(0, MAX_NAMED).join(', ')}${more}`;
+  const wait = { what: `${host} to report on ${names}`, host, until: Date.now() + deadlineMs };
+  const summary = `${action === 'service' ? 'order' : 'take back'} ${names} on ${host}`;
   const input = {
     // An agent takes back what the upgrade of that name did; one that upgrades is the one to take back.
     ...{ fleet, upgrade: takeBack, release: release.release, action, deadlineMs },

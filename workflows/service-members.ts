@@ -28,7 +28,7 @@ export async function findMembers(run: ServiceRun): Promise<ServiceMembers> {
   if (total > MAX_MEMBERS) return { members, total, findings };
   // Every page has a member at least. More than there may be: containers were created while they were read.
   for (let { next } = first; next !== null && members.length <= MAX_MEMBERS;) {
-    const page = await findPage(`${summary} after ${next.container} on ${next.host}`, { ...input, after: next });
+    const page = await findPage(`${summary}, those after ${members.length}`, { ...input, after: next });
     assert(page.next === null || page.members.length > 0, 'a page that is not the last has members');
     members.push(...page.members);
     const news = page.findings.filter((finding) => !findings.some((known) => isSame(known, finding)));

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { MAX_MEMBERS, type ServicePolicy } from '../../model/service.ts';
+import { MAX_MEMBERS, MAX_ORDERED, type ServicePolicy } from '../../model/service.ts';
 import { worstHistory } from '../../model/service-history.ts';
 import type { FakeFleet } from '../fakes/fake-fleet.ts';
 import { OLD_IMAGE } from '../fakes/fake-members.ts';
@@ -81,6 +81,23 @@ test(
   },
   LONG_MS,
 );
+
+test('the agent of a host with many members gets one order after another, each short', async () => {
+  const fleet = world.fleet(1);
+  fleet.members.add(['host-1'], { each: 60 });
+  const release = { release: { ...fleet.release, version: NEW_IMAGE }, fence: null };
+  const policy = { strategy: { strategy: 'phases', size: { percent: 100 } }, mode: 'agent' } as const;
+
+  const upgrade = await startService(world, fleet, { release, policy });
+  const end = await upgrade.end();
+
+  expect(end.state).toBe('succeeded');
+  expect(fleet.orders.map(({ containers, sequence }) => [sequence, containers.length])).toEqual([
+    [1, MAX_ORDERED],
+    [2, 60 - MAX_ORDERED],
+  ]);
+  expect(new Set(fleet.members.imagesInPlace())).toEqual(new Set([NEW_IMAGE]));
+});
 
 test('more members than a service may have are refused, and counted', async () => {
   const fleet = manyMembers(MAX_MEMBERS / HOSTS);
