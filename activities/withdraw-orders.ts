@@ -1,6 +1,6 @@
 import { log } from '@temporalio/activity';
 import { busKeys, compareOrders, type Order } from '../model/bus.ts';
-import type { BusEntry } from '../model/ports.ts';
+import type { BusEntry, BusPut } from '../model/ports.ts';
 import { writeFenced, type Fence } from './fenced-write.ts';
 import { inParallel } from './parallel.ts';
 import type { Ports } from './ports.ts';
@@ -9,19 +9,22 @@ import type { Ports } from './ports.ts';
 const MAX_HOSTS = 63;
 /** Writes at the same time; each reads its keys first, twice MAX_HOSTS. */
 const MAX_PARALLEL = 4;
+/** Below the orders of every run, which count from 1: whatever the new run orders replaces it. */
+const SEQUENCE = 0;
 
 type WithdrawPorts = Pick<Ports, 'bus' | 'clock' | 'values'>;
 /** A host's two keys. */
 type Place = { readonly order: string; readonly report: string };
 
 /**
- * Removes the orders of earlier runs that their hosts have not answered: a host that was cut off from the bus would obey
- * such a one when it is back, beside whomever this run sets to work. Idempotent.
+ * Replaces orders of earlier runs that their hosts have not answered by a stand-down of this one: a host that was cut off
+ * from the bus would obey such an order when it is back, beside whomever this run sets to work. Idempotent.
  *
  * 1. Read after the claim: from then on no earlier run can write another.
  * 2. An order that its host has answered, or is at work on, stays: it is seen in the report.
  * 3. Under a compare on order and report: an answer that comes meanwhile keeps its order.
- * 4. Removed, not replaced: nobody waits for an answer, and a stand-down would itself be open until the host is back.
+ * 4. Not removed: an order without an answer is what tells that the host may have accepted one and not said so yet. A
+ *    stand-down keeps that, and its answer says how it was.
  */
 export async function withdrawOrders(ports: WithdrawPorts, fence: Fence): Promise<void> {
   const places = await findUnanswered(ports, fence);
@@ -45,17 +48,22 @@ async function withdraw(ports: WithdrawPorts, fence: Fence, places: readonly Pla
   await writeFenced(ports, fence, {
     keys: places.flatMap(({ order, report }) => [order, report]),
     decide: (entries) => {
-      const deletes = places.flatMap((place, index) => {
+      const puts = places.flatMap(({ order: key }, index): readonly BusPut[] => {
         const order = unanswered(ports, fence, entries.slice(2 * index, 2 * index + 2));
         if (order === null) return [];
         const { upgrade, epoch, sequence, action } = order;
-        log.info('order withdrawn', { key: place.order, upgrade, epoch, sequence, action, by: fence.epoch });
-        return [place.order];
+        log.info('order withdrawn', { key, upgrade, epoch, sequence, action, by: fence.epoch });
+        return [{ key, value: ports.values.encodeBusValue(standDown(order, fence)) }];
       });
-      return deletes.length === 0 ? null : { puts: [], deletes };
+      return puts.length === 0 ? null : { puts };
     },
   });
 }
+
+const standDown = (order: Order, { epoch }: Fence): Order => ({
+  ...{ ...order, epoch, sequence: SEQUENCE, action: 'stand-down' },
+  ...{ step: null, service: null, start: 'now' },
+});
 
 /** The order, if it is an earlier run's and may still be obeyed. A report of a later one says that it never will be. */
 function unanswered(
@@ -64,8 +72,8 @@ function unanswered(
   [orderEntry, reportEntry]: readonly (BusEntry | null | undefined)[],
 ): Order | null {
   const order = orderEntry == null ? null : values.parseOrder(orderEntry.value);
-  // An unreadable order is obeyed by nobody.
-  if (order?.ok !== true || order.value.epoch >= epoch) return null;
+  // An unreadable order is obeyed by nobody, and a stand-down sets nobody to work.
+  if (order?.ok !== true || order.value.epoch >= epoch || order.value.action === 'stand-down') return null;
   const report = reportEntry == null ? null : values.parseReport(reportEntry.value);
   const isAnswered = report?.ok === true && compareOrders(report.value, order.value) >= 0;
   return isAnswered ? null : order.value;

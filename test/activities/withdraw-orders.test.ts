@@ -2,8 +2,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { withdrawOrders } from '../../activities/withdraw-orders.ts';
 import * as values from '../../drivers/bus-values.ts';
 import { createEtcdBus } from '../../drivers/etcd/bus.ts';
-import { busKeys, type Order, type Report } from '../../model/bus.ts';
+import { busKeys, type HostFacts, type Order, type Report } from '../../model/bus.ts';
 import { failureTypes } from '../../model/failures.ts';
+import { isAlreadyThere } from '../../model/preflight.ts';
 import { parseHostId, parseServiceId, type HostId } from '../../model/ids.ts';
 import type { Bus, BusPut } from '../../model/ports.ts';
 import { eventually } from '../eventually.ts';
@@ -55,6 +56,17 @@ async function put(bus: Bus, ...puts: readonly BusPut[]): Promise<void> {
   expect((await bus.write({ conditions: [], puts })).outcome).toBe('ok');
 }
 
+const facts = (installed: HostFacts['installed']): HostFacts => ({
+  ...{ diskFreeBytes: 0, diskTotalBytes: 0, kernel: '6.1.0', architecture: 'x64', clockMs: 0 },
+  ...{ installed, agent: null, phase: 'done', packages: {} },
+});
+const blank = { host, engineProblem: null, factsProblem: null, clockSkewMs: 0, busProblems: [], jump: 'same' } as const;
+
+/** What is there instead; no order of a run has this sequence. */
+const withdrawnBy = (epoch: number): Partial<Order> => ({
+  ...{ epoch, sequence: 0, action: 'stand-down', upgrade: upgradeId, step: null, service: null, start: 'now' },
+});
+
 const withdraw = async (bus: Bus, epoch: number): Promise<void> =>
   newEnvironment().run(async () => withdrawOrders({ bus, values, clock: systemClock }, { fleet: fleetId, epoch }));
 
@@ -63,7 +75,7 @@ describe('a run that claims its epoch', () => {
     const { activities, agent, bus, store } = await start();
     await put(bus, putOrder(order()));
     await perform(activities.claimEpoch, second);
-    expect(store.json(keys.order(host))).toBeNull();
+    expect(store.json(keys.order(host))).toMatchObject(withdrawnBy(2));
 
     agent(0).start();
     await eventually(() => store.json(keys.alive(host)) !== null);
@@ -72,7 +84,7 @@ describe('a run that claims its epoch', () => {
     expect(agent(0).begun.map(({ epoch }) => epoch)).toEqual([2]);
   });
 
-  it.each(['install', 'service', 'revert', 'probe', 'stand-down'] as const)(
+  it.each(['install', 'service', 'revert', 'probe'] as const)(
     'withdraws an order to %s, and one that waits for the baton',
     async (action) => {
       const { activities, bus, store } = await start(2);
@@ -82,7 +94,7 @@ describe('a run that claims its epoch', () => {
 
       await perform(activities.claimEpoch, second);
 
-      expect([store.json(keys.order(host)), store.json(keys.order(other))]).toEqual([null, null]);
+      for (const key of [keys.order(host), keys.order(other)]) expect(store.json(key)).toMatchObject(withdrawnBy(2));
     },
   );
 
@@ -118,11 +130,32 @@ describe('a run that claims its epoch', () => {
     const { activities, bus, store } = await start();
     await put(bus, putOrder(order()), putReport(report({ sequence: 2, phase: 'done' })));
     await perform(activities.claimEpoch, second);
-    expect(store.json(keys.order(host))).toBeNull();
+    expect(store.json(keys.order(host))).toMatchObject(withdrawnBy(2));
 
     await put(bus, putOrder(order({ epoch: 2 })), { key: keys.report(host), value: 'seven' });
     await perform(activities.claimEpoch, { ...run, run: 'third', startedAt: 3 });
-    expect(store.json(keys.order(host))).toBeNull();
+    expect(store.json(keys.order(host))).toMatchObject(withdrawnBy(3));
+  });
+
+  it('leaves a stand-down as it is, which sets nobody to work', async () => {
+    const { activities, bus, store } = await start();
+    await put(bus, putOrder(order({ action: 'stand-down' })));
+
+    await perform(activities.claimEpoch, second);
+
+    expect(store.json(keys.order(host))).toMatchObject({ epoch: 1, sequence: 3 });
+  });
+
+  it('a host that accepted an order and has not said so yet is not taken for one at rest', async () => {
+    const { activities, bus, store } = await start();
+    const ref = releaseRef();
+    await put(bus, putOrder(order({ action: 'revert' })), putReport(report({ sequence: 2, phase: 'done' })));
+
+    await perform(activities.claimEpoch, second);
+
+    const found = values.parseOrder(at(store.under(keys.order(host)), 0).value);
+    const reading = { facts: facts(ref), order: found.ok ? found.value : null, report: report({ sequence: 2 }) };
+    expect(isAlreadyThere({ ...blank, ...reading }, ref)).toBe(false);
   });
 
   it('leaves what can not be read, since nobody obeys it', async () => {
@@ -142,7 +175,7 @@ describe('a run that claims its epoch', () => {
 
     expect(await perform(activities.claimEpoch, second)).toEqual({ epoch: 2 });
 
-    expect(store.json(keys.order(host))).toBeNull();
+    expect(store.json(keys.order(host))).toMatchObject(withdrawnBy(2));
     expect(store.json(keys.order(other))).toMatchObject({ epoch: 2 });
   });
 });
@@ -188,7 +221,7 @@ describe('withdrawing while others write', () => {
     );
 
     expect(store.json(keys.order(host))).not.toBeNull();
-    expect(store.json(keys.order(other))).toBeNull();
+    expect(store.json(keys.order(other))).toMatchObject(withdrawnBy(2));
   });
 
   it('a run that another followed meanwhile withdraws nothing, and is fenced off', async () => {
@@ -216,7 +249,7 @@ describe('withdrawing while others write', () => {
 
       await withdraw(bus, 2);
 
-      expect(store.json(keys.order(host))).toBeNull();
+      expect(store.json(keys.order(host))).toMatchObject(withdrawnBy(2));
     },
   );
 
@@ -259,7 +292,9 @@ describe('withdrawing in a large fleet', () => {
     // The epoch that a wipe lost is one operation more.
     await withdraw(bus, 2);
 
-    expect(await bus.list(keys.hosts)).toEqual([]);
+    const orders = (await bus.list(keys.hosts)).map(({ value }) => values.parseOrder(value));
+    expect(orders).toHaveLength(MANY);
+    expect(orders.every((one) => one.ok && one.value.action === 'stand-down' && one.value.epoch === 2)).toBe(true);
     expect(at(await bus.list(keys.epoch), 0).value).toContain('"epoch":2');
     bus.close();
   });
