@@ -26,8 +26,7 @@ export function waveInput(
     gatekeeper: isInstall && wave.gatekeeper && run.hostsOf(wave.name, 'done').length === 0,
     deadlineMs: Math.min(hostDeadlineMs, policy.hostDeadlineMs),
     silenceMs: policy.silenceMs,
-    // A plan that was made before hosts were taken out of traffic does not say it.
-    balanced: Boolean(run.planned().balanced),
+    balanced: run.planned().balanced,
     leftDrained: run.traffic.leftOf(hosts),
   };
 }
