@@ -6,9 +6,10 @@ import type { ReleaseRef } from '../model/release.ts';
 import type { ServicePolicy, ServiceUpgradeInput } from '../model/service.ts';
 import type { Finding } from '../model/upgrade.ts';
 import type { MemberActivities } from './member-activities.ts';
+import type { TrafficActivities } from './traffic-activities.ts';
 
 /** The steps of an upgrade that touch the world. Each is idempotent: at least once, and perhaps twice at the same time. */
-export interface Activities extends MemberActivities {
+export interface Activities extends MemberActivities, TrafficActivities {
   /** Fences earlier runs off: from now on agents and the bus obey this run only. The same run gets the same epoch again. */
   claimEpoch(
     input: RunInput & { readonly run: string; readonly startedAt: number },
@@ -56,6 +57,8 @@ export type PreflightResult = {
   readonly waves: readonly WaveRun[];
   readonly alreadyThere: number;
   readonly services: number;
+  /** Whether the fleet file names services behind a load balancer: hosts at work are then taken out of traffic. */
+  readonly balanced: boolean;
   readonly downloadBytes: number;
   readonly hostDeadlineMs: number;
   /** All of them, at most MAX_FINDINGS. */

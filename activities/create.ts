@@ -11,6 +11,7 @@ import { createLoadWave, PlanStore } from './plan-store.ts';
 import type { Ports } from './ports.ts';
 import { createPreflight } from './preflight.ts';
 import { ReleaseCache } from './release-cache.ts';
+import { createTrafficActivities } from './create-traffic.ts';
 import { createVerifyFleet } from './verify.ts';
 
 /** The activities over the given ports. They take no decision: policy is the workflows'. */
@@ -37,5 +38,6 @@ export function createActivities(given: Ports): Activities {
     probeHost: createProbeHost(ports),
     verifyFleet: createVerifyFleet(ports),
     ...createMemberActivities(ports),
+    ...createTrafficActivities(ports),
   };
 }

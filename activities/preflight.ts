@@ -42,7 +42,8 @@ async function preflight(
   progress: { read: number; hosts: number },
 ): Promise<PreflightResult> {
   const signal = cancellationSignal();
-  const hosts = ownFleet(ports, input.fleet).hosts.map(({ name }) => name);
+  const { services, ...fleet } = ownFleet(ports, input.fleet);
+  const hosts = fleet.hosts.map(({ name }) => name);
   progress.hosts = hosts.length;
   const read = await readRelease(ports, input, signal);
   const levels = await readFleetLevels(ports, input.fleet, hosts);
@@ -71,7 +72,8 @@ async function preflight(
   const findings = judgePreflight(reading);
   if (findings.some(({ severity }) => severity === 'error')) await removeImages(ports, wereRead, { read, signal });
   const plan = toPlan(input, reading);
-  return toResult(plan, { planDigest: await ports.plans.save(plan), read, findings });
+  const balanced = services.some(({ balancer }) => balancer !== null);
+  return toResult(plan, { planDigest: await ports.plans.save(plan), balanced, read, findings });
 }
 
 /** A registry that can't be reached is waited for; what it answers otherwise no retry mends. */
@@ -142,6 +144,7 @@ function toResult(
   plan: Plan,
   found: {
     readonly planDigest: PreflightResult['planDigest'];
+    readonly balanced: boolean;
     readonly read: ReadRelease;
     readonly findings: readonly Finding[];
   },
@@ -153,6 +156,7 @@ function toResult(
     waves: packWaves(waves),
     alreadyThere: plan.hops.reduce((sum, hop) => sum + hop.alreadyThere.length, 0),
     services: plan.hops.reduce((sum, hop) => sum + hop.services.length, 0),
+    balanced: found.balanced,
     downloadBytes: found.read.sizeBytes,
     hostDeadlineMs: found.read.release.host.deadlineMs,
     findings: boundFindings(found.findings, releaseLabel(plan.release)),

@@ -12,6 +12,7 @@ export interface LoadBalancer {
 }
 
 export type ServerName = { readonly backend: string; readonly server: string };
+export type ServerPlace = ServerName & { readonly loadBalancer: string };
 export type ServerState = 'ready' | 'drain' | 'maintenance';
 
 export type BalancedServer = {
@@ -25,6 +26,13 @@ export type BalancedServer = {
   readonly sessions: number;
   readonly address: string;
 };
+
+/** By the balancer's own check, or because it has none. */
+export const isHealthy = ({ health }: Pick<BalancedServer, 'health'>): boolean =>
+  health === 'up' || health === 'unchecked';
+
+export const placeName = ({ loadBalancer, backend, server }: ServerPlace): string =>
+  `${backend}/${server} at ${loadBalancer}`;
 
 /** unreachable: no answer · notFound: no such backend or server · refused: it answered no */
 export type LoadBalancerFailure = 'unreachable' | 'deadline' | 'notFound' | 'refused';

@@ -46,6 +46,7 @@ async function installWave(run: Run, wave: WaveSummary): Promise<Ending> {
       );
     });
     if (result === null) return run.wishes.ending ?? 'abort';
+    run.traffic.take(result);
     const settled = await settleOutcomes(run, result.outcomes);
     if (settled !== 'go') return settled;
   }

@@ -38,6 +38,7 @@ async function revertWave(run: Run, wave: WaveSummary): Promise<'go' | 'abort'> 
       );
     });
     if (result === null) return 'abort';
+    run.traffic.take(result);
     for (const outcome of result.outcomes) {
       run.record(outcome);
       if (!isFailure(outcome.state)) left.delete(outcome.host);

@@ -20,6 +20,7 @@ import { closingProgress } from './closing.ts';
 import { Operated, type OperatorWishes } from './operated.ts';
 import { searchAttributes } from './search-attributes.ts';
 import { Standings } from './standings.ts';
+import { Traffic } from './traffic.ts';
 
 export type { Ending } from './operated.ts';
 
@@ -63,6 +64,7 @@ export class Run extends Operated {
   readonly warnings: Finding[] = [];
   readonly hosts = new Map<HostId, HostProgress>();
   readonly services = new Standings();
+  readonly traffic = new Traffic();
   /** What the service's upgrade at work asks; who answers this upgrade answers it. */
   serviceAsks: Waiting | null = null;
   plan: PreflightResult | null = null;
@@ -195,7 +197,7 @@ export class Run extends Operated {
       hosts: [...this.hosts.values()],
       services: this.services.all(),
       waiting: [...(this.serviceAsks === null ? [] : [this.serviceAsks]), ...this.waiting()],
-      findings: [...this.findings, ...this.warnings],
+      findings: [...this.findings, ...this.warnings, ...this.traffic.findings()],
       decisions: this.decisions,
       error: this.error,
       startedAt: this.startedAt,

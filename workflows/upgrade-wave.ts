@@ -1,10 +1,12 @@
-import { condition, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { CancellationScope, condition, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import { isFailure, type HostOutcome } from '../model/host.ts';
+import type { HostId } from '../model/ids.ts';
 import type { PlannedHost } from '../model/plan.ts';
 import type { HostProgress, Waiting } from '../model/upgrade.ts';
 import { nextHosts, type WaveView } from '../model/wave.ts';
 import { hostTable } from './details.ts';
-import { fitOutcomes } from './fit.ts';
+import { fitOutcomes, fitTraffic } from './fit.ts';
+import { outOfTraffic, trafficWait, WaveTraffic, type TrafficStage } from './host-traffic.ts';
 import { stopWave, waveProgress } from './messages.ts';
 import { onHost } from './proxies.ts';
 import type { WaveInput, WaveResult } from './wave-input.ts';
@@ -17,44 +19,45 @@ export async function upgradeWave(input: WaveInput): Promise<WaveResult> {
   });
   setHandler(stopWave, () => wave.stop(), { description: 'start no further host; what runs finishes' });
 
-  // At most one round a host that ends, and one at the start.
-  for (let round = 0; round <= input.hosts.length; round++) {
-    for (const host of wave.next()) void order(wave, host);
-    if (wave.atWork() === 0) break;
-    const ended = wave.outcomes.length;
-    await condition(() => wave.outcomes.length > ended || wave.error !== null);
-    if (wave.error !== null) throw wave.error;
+  const begun: Promise<void>[] = [];
+  try {
+    // At most one round a host that ends, and one at the start.
+    for (let round = 0; round <= input.hosts.length; round++) {
+      begun.push(...wave.next().map(async (host) => upgradeHost(wave, host)));
+      if (wave.atWork() === 0) break;
+      const ended = wave.outcomes.length;
+      await condition(() => wave.outcomes.length > ended || wave.error !== null);
+      if (wave.error !== null) throw wave.error;
+    }
+  } finally {
+    // Members that are out of traffic are put back before the wave ends, whatever ends it.
+    if (input.balanced) await CancellationScope.nonCancellable(async () => Promise.all(begun));
   }
-  return { outcomes: fitOutcomes(wave.outcomes) };
+  const outcomes = fitOutcomes(wave.outcomes);
+  return { outcomes, ...(input.balanced && { traffic: fitTraffic(outcomes, wave.traffic) }) };
 }
 
-async function order(wave: Wave, planned: PlannedHost): Promise<void> {
-  const { input } = wave;
-  const { fleet, upgrade, release, action, epoch, deadlineMs, silenceMs } = input;
+async function upgradeHost(wave: Wave, planned: PlannedHost): Promise<void> {
+  const { input, traffic } = wave;
+  const host = planned.name;
   wave.begin(planned);
   try {
-    const sequence = input.sequence + input.hosts.findIndex((host) => host.name === planned.name);
-    const outcome = await onHost.orderHost.executeWithOptions(
-      { summary: `${action} ${release.version} on ${planned.name}` },
-      [
-        {
-          fleet,
-          upgrade,
-          release,
-          action,
-          epoch,
-          sequence,
-          deadlineMs,
-          silenceMs,
-          host: planned.name,
-          from: planned.from,
-        },
-      ],
-    );
+    const work = { input, host, traffic, enter: (stage: TrafficStage) => wave.enter(host, stage) };
+    const outcome = await (input.balanced
+      ? outOfTraffic(work, async () => order(wave, planned))
+      : order(wave, planned));
     wave.end(outcome);
   } catch (error) {
     wave.error = error instanceof Error ? error : new Error(String(error));
   }
+}
+
+async function order({ input }: Wave, { name: host, from }: PlannedHost): Promise<HostOutcome> {
+  const { fleet, upgrade, release, action, epoch, deadlineMs, silenceMs } = input;
+  const sequence = input.sequence + input.hosts.findIndex(({ name }) => name === host);
+  const summary = `${action} ${release.version} on ${host}`;
+  const ordered = { fleet, upgrade, release, action, epoch, sequence, deadlineMs, silenceMs, host, from };
+  return onHost.orderHost.executeWithOptions({ summary }, [ordered]);
 }
 
 /** What one wave knows; its invariants are nextHosts'. */
@@ -62,7 +65,9 @@ class Wave {
   readonly input: WaveInput;
   readonly outcomes: HostOutcome[] = [];
   error: Error | null = null;
+  readonly traffic = new WaveTraffic();
   private readonly begun = new Map<string, number>();
+  private readonly steered = new Map<string, { readonly stage: TrafficStage; readonly since: number }>();
   private stopped = false;
 
   constructor(input: WaveInput) {
@@ -87,6 +92,10 @@ class Wave {
     setCurrentDetails(hostTable(this.progress()));
   }
 
+  enter(host: HostId, stage: TrafficStage): void {
+    this.steered.set(host, { stage, since: Date.now() });
+  }
+
   end(outcome: HostOutcome): void {
     this.outcomes.push(outcome);
     setCurrentDetails(hostTable(this.progress()));
@@ -99,8 +108,10 @@ class Wave {
   waiting(): readonly Waiting[] {
     const { action, deadlineMs } = this.input;
     return this.input.hosts.flatMap(({ name }) => {
-      const since = this.begun.get(name);
+      const steered = this.steered.get(name);
+      const since = steered?.since ?? this.begun.get(name);
       if (since === undefined || this.outcomeOf(name) !== undefined) return [];
+      if (steered !== undefined && steered.stage !== 'ordered') return [trafficWait(steered.stage, name, since)];
       const what = `${name} to report the end of its ${action}`;
       return [
         { what, host: name, since, until: since + deadlineMs, movedOnBy: `the agent on ${name}, or its deadline` },

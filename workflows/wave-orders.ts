@@ -26,5 +26,7 @@ export function waveInput(
     gatekeeper: isInstall && wave.gatekeeper && run.hostsOf(wave.name, 'done').length === 0,
     deadlineMs: Math.min(hostDeadlineMs, policy.hostDeadlineMs),
     silenceMs: policy.silenceMs,
+    balanced: run.planned().balanced,
+    leftDrained: run.traffic.leftOf(hosts),
   };
 }

@@ -10,6 +10,7 @@ import { parseUpgradeId } from '../../model/ids.ts';
 import type { Bus, Clock } from '../../model/ports.ts';
 import type { FleetLoadBalancer } from '../../model/fleet.ts';
 import type { ReadRelease, ResolvedImage } from '../../model/registry.ts';
+import type { Service } from '../../model/service.ts';
 import { systemClock } from '../../worker/ports.ts';
 import { FakeAgent } from '../fakes/agent.ts';
 import { FakeEngine } from '../fakes/engine.ts';
@@ -35,6 +36,8 @@ export type Harness = {
   readonly registry: { read: ReadRelease; missing: Set<string>; resolve: (reference: string) => ResolvedImage };
   /** The fleet file's one load balancer. */
   readonly edge: FakeLoadBalancer;
+  /** Those that the fleet file names. */
+  readonly services: Service[];
   /** Files of variables by their path; others can't be read. */
   readonly envFiles: Map<string, Readonly<Record<string, string>>>;
   readonly etcd: { unhealthy: string[] };
@@ -69,6 +72,7 @@ export function startHarness(count: number, connect?: () => Bus, clock: Clock = 
     resolve: () => registry.read.ref,
   };
   const edge = new FakeLoadBalancer('edge');
+  const services: Service[] = [];
   const envFiles: Harness['envFiles'] = new Map();
   const etcd = { unhealthy: [] as string[] };
   const ports = (bus: Bus): Ports => ({
@@ -86,7 +90,7 @@ export function startHarness(count: number, connect?: () => Bus, clock: Clock = 
       const found = envFiles.get(file);
       return found === undefined ? Promise.reject(new Error(`${file} can't be read`)) : Promise.resolve(found);
     },
-    loadFleet: () => ({ ...fleet(count), loadBalancers: [EDGE] }),
+    loadFleet: () => ({ ...fleet(count), loadBalancers: [EDGE], services }),
     registryAuth: async () => Promise.resolve(null),
     versionJump,
     etcdHealth: async () => Promise.resolve({ members: 3, unhealthy: etcd.unhealthy }),
@@ -94,7 +98,7 @@ export function startHarness(count: number, connect?: () => Bus, clock: Clock = 
   const bus = newBus();
   const agents = hosts.map((host) => new FakeAgent(newBus(), { fleet: fleetId, host }));
   return {
-    ...{ store, bus, hosts, agents, engines, registry, etcd, edge, envFiles },
+    ...{ store, bus, hosts, agents, engines, registry, etcd, edge, services, envFiles },
     activities: createActivities(ports(bus)),
     agent: (index) => at(agents, index),
     engine: (index) => engines.get(at(hosts, index)) ?? new FakeEngine('none'),

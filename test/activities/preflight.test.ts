@@ -5,7 +5,7 @@ import { failureTypes } from '../../model/failures.ts';
 import { defaultPolicy } from '../../model/policy.ts';
 import { RegistryError } from '../../model/registry.ts';
 import { imageReference } from '../../model/release.ts';
-import { parseFleetId, parseStepId } from '../../model/ids.ts';
+import { parseFleetId, parseServiceId, parseStepId } from '../../model/ids.ts';
 import { eventually } from '../eventually.ts';
 import { says } from '../fakes/engine.ts';
 import { fleetId } from '../fakes/fleet.ts';
@@ -63,6 +63,14 @@ describe('preflight', () => {
       offset: 0,
     });
     expect(page.hosts).toEqual(hosts.map((name) => ({ name, from: '1.0.0' })));
+  });
+
+  it.each([true, false])('says whether members are behind a load balancer: %s', async (balanced) => {
+    const { activities, services } = await start(1);
+    const balancer = { loadBalancer: 'edge', backend: 'web', server: '{host}' };
+    services.push({ name: parseServiceId('web'), selector: {}, balancer: balanced ? balancer : null });
+
+    expect(await perform(activities.preflight, input)).toMatchObject({ balanced });
   });
 
   it('twice gives the same plan', async () => {

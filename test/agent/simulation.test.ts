@@ -8,6 +8,8 @@ const LEAST_SCHEDULES = Math.min(SCHEDULES, 3_000);
 const BUDGET_MS = 300_000;
 /** Schedules in which a wrong disk has to show: one in eight does. */
 const BROKEN_SCHEDULES = 200;
+/** Schedules in which an order that was not withdrawn has to show: one in a hundred does. */
+const KEPT_SCHEDULES = 1_000;
 
 test(
   'no schedule of kills, lost and stale orders, wipes and failures breaks a promise',
@@ -34,12 +36,25 @@ test(
 test('the simulation sees a disk that forgets what it said was written', { timeout: 120_000 }, async () => {
   const violations = new Set<string>();
   for (let seed = 1; seed <= BROKEN_SCHEDULES; seed += 1) {
-    const { violation } = await runSchedule(seed, { broken: true });
+    const { violation } = await runSchedule(seed, { broken: 'disk forgets' });
     if (violation !== null) violations.add(violation.replaceAll(/h\d/g, 'a host'));
   }
 
   expect(violations.size).toBeGreaterThan(3);
 });
+
+test(
+  'the simulation sees a run that leaves what hosts that were cut off had not answered',
+  { timeout: 120_000 },
+  async () => {
+    const violations: (string | null)[] = [];
+    for (let seed = 1; seed <= KEPT_SCHEDULES && !violations.some(isTwoAtWork); seed += 1) {
+      violations.push((await runSchedule(seed, { broken: 'orders stay' })).violation);
+    }
+
+    expect(violations.filter(isTwoAtWork)).toHaveLength(1);
+  },
+);
 
 test('a seed gives the same schedule every time', async () => {
   const [first, second] = [await runSchedule(42, { traced: true }), await runSchedule(42, { traced: true })];
@@ -47,6 +62,8 @@ test('a seed gives the same schedule every time', async () => {
   expect(first.trace.length).toBeGreaterThan(20);
   expect(second.trace).toEqual(first.trace);
 });
+
+const isTwoAtWork = (violation: string | null): boolean => violation?.includes('at work at the same time') === true;
 
 async function describeBroken(broken: readonly ScheduleEnd[]): Promise<string> {
   const [first] = broken;

@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../eventually.ts';
 import { serviceEvents } from './platform/engine-events.ts';
 import {
@@ -42,7 +42,8 @@ beforeAll(async () => {
   images.set('sick', await publishWebImage({ version: '3.0.0', sick: true }));
 });
 
-afterEach(removeMembers);
+// Each start removes what is there.
+afterAll(removeMembers);
 
 /** The latest upgrade of the service is over; without a worker nobody can tell. */
 async function untilOver(): Promise<string> {
@@ -232,22 +233,25 @@ test('with create, new containers come from the image’s id and nothing of the 
   await expectNothingLeft();
 });
 
-test.each([
-  ['an unknown image', ['service', 'upgrade', 'web', 'registry.lab:5000/no-such-image:1'], /no-such-image/],
-  ['a service without members', ['service', 'upgrade', 'nobody', 'registry.lab:5000/sample-web:2.0.0'], /nobody/],
-  [
-    'fewer available than allowed',
-    ['service', 'upgrade', 'web', 'registry.lab:5000/sample-web:2.0.0', '--min-available', '6'],
-    /available/,
-  ],
-])('%s: exit code 2, and nothing is changed', async (_, args, words) => {
-  await startMembers(image('1.0.0'));
-  const before = await Promise.all(webHosts.map(memberContainers));
+describe('input that is wrong', () => {
+  beforeAll(async () => startMembers(image('1.0.0')));
 
-  const answer = await refit(args);
+  test.each([
+    ['an unknown image', ['service', 'upgrade', 'web', 'registry.lab:5000/no-such-image:1'], /no-such-image/],
+    ['a service without members', ['service', 'upgrade', 'nobody', 'registry.lab:5000/sample-web:2.0.0'], /nobody/],
+    [
+      'fewer available than allowed',
+      ['service', 'upgrade', 'web', 'registry.lab:5000/sample-web:2.0.0', '--min-available', '6'],
+      /available/,
+    ],
+  ])('%s: exit code 2, and nothing is changed', async (_, args, words) => {
+    const before = await Promise.all(webHosts.map(memberContainers));
 
-  expect(answer.exitCode, answer.stderr).toBe(2);
-  expect(answer.stderr).toMatch(words);
-  expect(await Promise.all(webHosts.map(memberContainers))).toEqual(before);
-  expect(await memberVersions()).toEqual(every('1.0.0'));
+    const answer = await refit(args);
+
+    expect(answer.exitCode, answer.stderr).toBe(2);
+    expect(answer.stderr).toMatch(words);
+    expect(await Promise.all(webHosts.map(memberContainers))).toEqual(before);
+    expect(await memberVersions()).toEqual(every('1.0.0'));
+  });
 });

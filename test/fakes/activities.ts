@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { cancellationSignal } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { MAX_FINDINGS, type Activities, type ChainInput } from '../../activities/activities.ts';
+import type { TrafficActivities } from '../../activities/traffic-activities.ts';
 import { assert } from '../../model/assert.ts';
 import { failureTypes } from '../../model/failures.ts';
 import { parseDigest, type Digest, type FleetId, type HostId } from '../../model/ids.ts';
@@ -54,11 +55,15 @@ export function createFakeActivities(fleets: ReadonlyMap<FleetId, FakeFleet>): A
         waves: packWaves(waves),
         alreadyThere: alreadyThere.length,
         services: services.length,
+        balanced: fleet.traffic !== null,
         downloadBytes: 1,
         hostDeadlineMs: 60_000,
         findings: fleet.findings,
       });
     }),
+    findHostServers: on('findHostServers', async (fleet, input) => trafficOf(fleet).findHostServers(input)),
+    drainHost: on('drainHost', async (fleet, input) => trafficOf(fleet).drainHost(input)),
+    admitHost: on('admitHost', async (fleet, input) => trafficOf(fleet).admitHost(input)),
     loadWave: on('loadWave', async (fleet, { planDigest, wave, offset }) => {
       const hosts = hostsOf(fleet, planDigest, wave);
       return Promise.resolve({ hosts: hosts.slice(offset, offset + MAX_WAVE_HOSTS), total: hosts.length });
@@ -131,6 +136,11 @@ export function createFakeActivities(fleets: ReadonlyMap<FleetId, FakeFleet>): A
       });
     }),
   };
+}
+
+function trafficOf({ traffic }: FakeFleet): TrafficActivities {
+  assert(traffic !== null, 'a fleet without balanced services asks for nothing');
+  return traffic.activities;
 }
 
 async function outcomeOf(fleet: FakeFleet, host: FakeHost): Promise<HostOutcome> {

@@ -8,6 +8,7 @@ import type { OrderMembersInput } from '../../activities/member-activities.ts';
 import { FakeHost } from './fake-host.ts';
 import { FakeMembers } from './fake-members.ts';
 import type { FakeChain } from './fake-chain.ts';
+import { FakeTraffic } from './fake-traffic.ts';
 
 /** A whole fleet in memory: hosts with their agents, what the bus would hold, and faults to inject. */
 export class FakeFleet {
@@ -33,6 +34,8 @@ export class FakeFleet {
   /** Given to agents about members. */
   readonly orders: OrderMembersInput[] = [];
   chain: FakeChain | null = null;
+  /** null: no service of the fleet is behind a load balancer. */
+  traffic: FakeTraffic | null = null;
   /** Set: another run has taken over. */
   isFenced = false;
   /** What a probe answers, in turn; then that the step would work. */
@@ -69,6 +72,12 @@ export class FakeFleet {
   begun(action: 'install' | 'revert'): readonly string[] {
     const prefix = `begin ${action} `;
     return this.log.filter((event) => event.startsWith(prefix)).map((event) => event.slice(prefix.length));
+  }
+
+  /** Puts a member of every host behind a load balancer. */
+  balance(): FakeTraffic {
+    this.traffic = new FakeTraffic(this.name, [...this.hosts.keys()], (event) => this.changed(event));
+    return this.traffic;
   }
 
   /** Every attempt of an activity fails with it, until it is mended. */

@@ -98,6 +98,20 @@ export const behaviours: Readonly<Record<string, (world: World) => Promise<Recor
     return upgrade;
   },
 
+  'members-out-of-traffic': async (world) => {
+    const fleet = world.fleet(3);
+    fleet.balance();
+    fleet.host('host-2').failNext({ state: 'lost', error: 'no sign of life' });
+    fleet.host('host-3').hold();
+    const upgrade = await world.start(fleet);
+    await upgrade.until(({ state }) => state === 'waiting');
+    await upgrade.onHost('retryHost', 'host-2');
+    await fleet.until(() => fleet.begun('install').includes('host-3'));
+    await upgrade.command('rollback');
+    fleet.host('host-3').letGo();
+    return upgrade;
+  },
+
   'service-in-phases-and-back': async (world) => {
     const fleet = addSix(world.fleet(3));
     fleet.members.held.add('host-2');

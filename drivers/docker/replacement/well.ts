@@ -63,17 +63,23 @@ async function endOf(site: Site, look: ContainerLook | null, first: ContainerLoo
   // Between two restarts the engine shows the code of the last end.
   if (look.restarts > 0 || look.startedAt !== first.startedAt)
     return `it was restarted: ${await lastWords(site, look)}`;
-  if (look.health.status === 'unhealthy') return `its own health check failed: ${cut(look.health.output)}`;
+  if (look.health.status === 'unhealthy') return `its own health check failed${said(look)}`;
   return null;
 }
 
 /** What may still get better; null: it is well. */
 async function problemOf(site: Site, look: ContainerLook, probe: ContainerProbe | null): Promise<string | null> {
-  if (look.health.status === 'starting') return `its own health check says starting ${cut(look.health.output)}`.trim();
+  if (look.health.status === 'starting') return `its own health check says starting${said(look)}`;
   if (probe === null) return null;
   if (probe.type === 'exec') return execIn(site, look.id, probe.command);
   const late = AbortSignal.timeout(PROBE_MS);
   return lookOver(probe, site.signal === undefined ? late : AbortSignal.any([site.signal, late]));
+}
+
+/** What the check printed; many print nothing. */
+function said({ health }: ContainerLook): string {
+  const words = cut(health.output);
+  return words === '' ? '' : `: ${words}`;
 }
 
 /** Time since its start by the engine's own clock, which need not be this machine's; ms. */

@@ -27,9 +27,11 @@ const serviceName = parseServiceId('dns');
 const digest = parseDigest(`sha256:${'2'.repeat(64)}`);
 const ref: ReleaseRef = { name: 'sim', version: '2', repository: 'registry/sim', digest, contents: digest };
 
-/** `broken`: a disk that loses what was appended, to see that the simulation sees it. */
+/** What is left out, to see that the simulation sees it. */
+export type Broken = 'disk forgets' | 'orders stay';
+
 /** `traced`: keeps what happened, for people. */
-export type ScheduleOptions = { readonly broken?: boolean; readonly traced?: boolean };
+export type ScheduleOptions = { readonly broken?: Broken; readonly traced?: boolean };
 
 export type ScheduleEnd = {
   readonly seed: number;
@@ -60,10 +62,18 @@ export async function runSchedule(seed: number, options: ScheduleOptions = {}): 
   for (const host of hosts) world.after(world.random.between(0, 300), () => host.start());
 
   const workers: SimWorker[] = [];
+  const withdraws = options.broken !== 'orders stay';
+  const isAlive = (id: HostId): boolean => hosts.every((host) => host.id !== id || !host.isCutOff);
   const startWorker = (): void => {
-    const worker = new SimWorker({ world, store, mission, fence });
+    const worker = new SimWorker({ world, store, mission, fence, isAlive, withdraws });
     workers.push(worker);
-    worker.run().catch((error: unknown) => world.violate(`the worker failed: ${String(error)}`));
+    const follow = (): void => {
+      if (world.isFaulty && workers.at(-1) === worker) startWorker();
+    };
+    worker
+      .run()
+      .then(() => (worker.isAborted ? world.after(world.random.between(100, 1_000), follow) : null))
+      .catch((error: unknown) => world.violate(`the worker failed: ${String(error)}`));
   };
   startWorker();
   planTrouble(world, { store, hosts, workers, startWorker });
@@ -72,8 +82,9 @@ export async function runSchedule(seed: number, options: ScheduleOptions = {}): 
   world.isFaulty = false;
   world.note(() => 'faults are over');
   for (const worker of workers) worker.isSuspended = false;
+  for (const host of hosts) host.reconnect();
   // Whoever comes last brings it to its end.
-  if (workers.at(-1)?.isOver !== true) startWorker();
+  if (workers.at(-1)?.isOver !== true || workers.at(-1)?.isAborted === true) startWorker();
   const last = workers.at(-1);
   await world.run(() => last?.isOver === true, HEALED_MS);
   if (last?.isOver !== true) world.violate(`the upgrade did not come to an end: ${describe(hosts)}`);
@@ -135,7 +146,7 @@ function makeMission(world: World): Mission {
   };
 }
 
-function makeFaults({ random }: World, release: Release, { broken = false }: ScheduleOptions): HostFaults {
+function makeFaults({ random }: World, release: Release, { broken }: ScheduleOptions): HostFaults {
   const isFailing = random.chance(0.15);
   return {
     kills: random.between(0, 5),
@@ -146,7 +157,7 @@ function makeFaults({ random }: World, release: Release, { broken = false }: Sch
     isUnhealthy: random.chance(0.05),
     undoFails: random.chance(0.05),
     fullShare: random.chance(0.1) ? 0.1 : 0,
-    forgetsUnsynced: broken,
+    forgetsUnsynced: broken === 'disk forgets',
   };
 }
 
@@ -166,7 +177,10 @@ type Trouble = {
   readonly startWorker: () => void;
 };
 
-/** A worker is suspended and another takes over; it wakes and finds itself fenced; orders of its time come back; the bus is wiped. */
+/**
+ * A worker is suspended and another takes over; it wakes and finds itself fenced; orders of its time come back; it is
+ * aborted; hosts are cut off from the bus; the bus is wiped.
+ */
 function planTrouble(world: World, { store, hosts, workers, startWorker }: Trouble): void {
   const { random } = world;
   if (random.chance(0.5)) {
@@ -184,6 +198,19 @@ function planTrouble(world: World, { store, hosts, workers, startWorker }: Troub
     });
   }
   if (random.chance(0.15)) world.after(random.between(500, 6_000), () => store.wipe());
+  if (random.chance(0.2)) {
+    world.after(random.between(200, 6_000), () => {
+      const last = workers.at(-1);
+      if (last?.isOver === false) last.isAborted = true;
+    });
+  }
+  if (random.chance(0.4)) {
+    for (let count = random.between(1, 4); count > 0; count -= 1) {
+      const host = hosts[random.between(0, hosts.length - 1)];
+      const ms = random.between(500, 4_000);
+      world.after(random.between(0, 4_000), () => host?.cutOff(ms));
+    }
+  }
 }
 
 /** Only to a host that has seen the newer epoch: before that, nobody but the bus's own compare could stop it. */

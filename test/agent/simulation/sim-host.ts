@@ -46,6 +46,8 @@ export class SimHost {
   highest: Order | null = null;
   #obeyed: Order | null = null;
   isAtWork = false;
+  /** Nothing that it says reaches the bus, and nothing reaches it. */
+  isCutOff = false;
   onWork: (isAtWork: boolean) => void = () => undefined;
   #boot = 1;
   #process = 0;
@@ -72,7 +74,7 @@ export class SimHost {
     const isAlive = (): boolean => process === this.#process;
     const enter = (what: string): void => this.#enter(process, what);
     const ports: AgentPorts = {
-      bus: this.#store.connect(isAlive, enter),
+      bus: this.#store.connect(isAlive, enter, () => !this.isCutOff),
       clock: this.#world.clock(isAlive),
       disk: this.#disk(process),
       releases: {
@@ -116,6 +118,22 @@ export class SimHost {
     this.#process += 1;
     this.#forget();
     this.#world.after(this.#world.random.between(50, 1_500), () => this.start());
+  }
+
+  /**
+   * Away from the bus, with an agent that begins anew. Only a host that has nothing in hand: whether one that accepted an
+   * order and could not say so is at work, no worker can know.
+   */
+  cutOff(ms: number): void {
+    if (this.isCutOff || !['idle', 'done', 'reverted'].includes(this.phase())) return;
+    this.isCutOff = true;
+    this.kill('and cut off');
+    this.#world.after(ms, () => this.reconnect());
+  }
+
+  reconnect(): void {
+    if (this.isCutOff) this.#world.note(() => `${this.id} is no longer cut off`);
+    this.isCutOff = false;
   }
 
   get canGetStuck(): boolean {

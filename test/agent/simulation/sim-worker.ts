@@ -3,10 +3,13 @@ import { isAtWork, isSettled } from '../../../model/agent-phase.ts';
 import type { FleetId, HostId, ServiceId, UpgradeId } from '../../../model/ids.ts';
 import type { ReleaseRef } from '../../../model/release.ts';
 import type { Store } from './store.ts';
+import { withdrawOverBus } from './withdrawal.ts';
 import type { World } from './world.ts';
 
 /** How often a worker looks at the bus; virtual ms. */
 const LOOK_MS = 200;
+/** How long a host that is ordered may be cut off before it counts as lost; virtual ms. */
+const SILENCE_MS = 600;
 
 export type Mission = {
   readonly fleet: FleetId;
@@ -38,43 +41,59 @@ export type Fence = { epoch: number };
 
 /**
  * A worker as the protocol wants it: it claims an epoch, asks every host that may be at work before it orders another,
- * and writes under a compare on its epoch. It may be suspended at any time, and wake when another has taken over.
+ * and writes under a compare on its epoch. It may be suspended at any time, and wake when another has taken over. One that
+ * loses a host is aborted; the next one begins with the hosts that show life, and orders nobody else meanwhile.
  */
 export class SimWorker {
   readonly #world: World;
   readonly #store: Store;
   readonly #mission: Mission;
   readonly #fence: Fence;
+  readonly #isAlive: (host: HostId) => boolean;
+  readonly #withdraws: boolean;
   readonly #keys: ReturnType<typeof busKeys>;
   readonly #epoch: number;
   #sequence = 0;
   isSuspended = false;
   isOver = false;
+  isAborted = false;
   wasFenced = false;
 
-  constructor(options: { world: World; store: Store; mission: Mission; fence: Fence }) {
+  constructor(options: {
+    world: World;
+    store: Store;
+    mission: Mission;
+    fence: Fence;
+    isAlive: (host: HostId) => boolean;
+    withdraws: boolean;
+  }) {
     this.#world = options.world;
     this.#store = options.store;
     this.#mission = options.mission;
     this.#fence = options.fence;
+    this.#isAlive = options.isAlive;
+    this.#withdraws = options.withdraws;
     this.#keys = busKeys(options.mission.fleet);
     this.#fence.epoch += 1;
     this.#epoch = this.#fence.epoch;
+    this.#apply(this.#keys.epoch, { v: 1, epoch: this.#epoch, run: `run-${this.#epoch}`, startedAt: this.#epoch });
   }
 
   async run(): Promise<void> {
     const { strategy, hosts, rollsBack } = this.#mission;
     this.#world.note(() => `worker ${this.#epoch} starts (${strategy})`);
     try {
+      if (this.#withdraws) await this.#withdraw();
       if (strategy === 'serial') await this.#serial();
       else await this.#chain();
       await this.#services();
       if (rollsBack) for (const host of [...hosts].reverse()) await this.#order(host, { action: 'revert' });
     } catch (error) {
-      if (!(error instanceof Fenced)) throw error;
-      this.wasFenced = true;
+      if (!(error instanceof Fenced || error instanceof Aborted)) throw error;
+      this.wasFenced = error instanceof Fenced;
+      this.isAborted = error instanceof Aborted;
     }
-    this.#world.note(() => `worker ${this.#epoch} is over`);
+    this.#world.note(() => `worker ${this.#epoch} is over${this.isAborted ? ': aborted' : ''}`);
     this.isOver = true;
   }
 
@@ -86,23 +105,41 @@ export class SimWorker {
   async #serial(): Promise<void> {
     const { hosts, onFailure } = this.#mission;
     await this.#quieten();
-    for (const host of hosts) {
+    const living = hosts.filter(this.#isAlive);
+    for (const host of new Set([...living, ...hosts])) {
       if (this.#isDone(host)) continue;
       const report = await this.#order(host, { action: 'install' });
       if (report.phase !== 'done' && onFailure === 'stop') return;
     }
   }
 
+  /** As the activity is tried again: until it got through. */
+  async #withdraw(): Promise<void> {
+    const fence = { fleet: this.#mission.fleet, epoch: this.#epoch };
+    for (let isThrough = false; !isThrough;) {
+      await this.#pause();
+      this.#assertMine();
+      isThrough = await withdrawOverBus({ world: this.#world, store: this.#store }, fence).then(
+        () => true,
+        () => false,
+      );
+    }
+  }
+
   /**
    * Nobody may start beside a host that an earlier worker set to work, or whose order is still on its way: every host
-   * that may be open is told to stand down. What is at work then says so, and is brought to its end first.
+   * that may be open is told to stand down. What is at work then says so, and is brought to its end first. One that is
+   * cut off can't be told; if it ever answered what it was ordered, it may be at work.
    */
   async #quieten(): Promise<void> {
     const open = this.#mission.hosts.filter((host) => this.#isOpen(host));
+    if (open.some((host) => !this.#isAlive(host) && this.#hasAnswered(host))) throw new Aborted();
     const given = new Map<HostId, Order>();
-    for (const host of open) given.set(host, await this.#put(host, this.#newOrder({ action: 'stand-down' })));
+    for (const host of open.filter(this.#isAlive))
+      given.set(host, await this.#put(host, this.#newOrder({ action: 'stand-down' })));
     for (const [host, order] of given) {
-      const report = await this.#until(() => this.#answer(host, order, { holds: () => true, isBusyAnAnswer: true }));
+      const answer = { holds: () => true, isBusyAnAnswer: true };
+      const report = await this.#untilLost(host, () => this.#answer(host, order, answer));
       if (isAtWork(report.phase)) await this.#order(host, { action: 'install' });
     }
   }
@@ -116,7 +153,7 @@ export class SimWorker {
     for (const host of hosts) orders.set(host, await this.#put(host, order));
     const waiting: HostId[] = [];
     for (const [host, given] of orders) {
-      const report = await this.#until(() =>
+      const report = await this.#untilLost(host, () =>
         this.#answer(host, given, { holds: ({ phase }) => phase === 'staged' || isSettled(phase) }),
       );
       if (report.phase === 'staged') waiting.push(host);
@@ -144,7 +181,8 @@ export class SimWorker {
     if (service === null) return;
     const { name, upgrade, groups, back } = service;
     const wholes = back === 'all' ? [groups.flat()] : [...groups].reverse();
-    for (const host of hosts.filter((one) => this.#isOn(one))) {
+    const forward = hosts.filter((one) => this.#isOn(one));
+    for (const host of forward) {
       for (const containers of groups) {
         const report = await this.#order(host, { action: 'service', upgrade, service: { name, containers } });
         const isDone = report.refused === null && report.phase === 'done';
@@ -152,8 +190,8 @@ export class SimWorker {
       }
     }
     if (back === 'no') return;
-    // A host that never came on the release has no members of it.
-    for (const host of hosts.filter((one) => this.#isOn(one)).reverse()) {
+    // A host that never came on the release has no members of it. A late report may say so for a moment.
+    for (const host of hosts.filter((one) => forward.includes(one) || this.#isOn(one)).reverse()) {
       for (const containers of wholes) {
         await this.#order(host, { action: 'revert', upgrade, service: { name, containers } });
       }
@@ -162,7 +200,7 @@ export class SimWorker {
 
   async #order(host: HostId, asked: Asked): Promise<Report> {
     const order = await this.#put(host, this.#newOrder(asked));
-    return this.#until(() => this.#answer(host, order, { holds: ({ phase }) => isSettled(phase) }));
+    return this.#untilLost(host, () => this.#answer(host, order, { holds: ({ phase }) => isSettled(phase) }));
   }
 
   #newOrder(asked: Asked): Order {
@@ -213,9 +251,15 @@ export class SimWorker {
     return report === null || !isSameOrder(order, report) || !isSettled(report.phase) || report.refused !== null;
   }
 
+  #hasAnswered(host: HostId): boolean {
+    const order = this.#store.json<Order>(this.#keys.order(host));
+    const report = this.#store.json<Report>(this.#keys.report(host));
+    return order !== null && report !== null && isSameOrder(order, report);
+  }
+
   async #write(key: string, value: unknown): Promise<void> {
     await this.#pause();
-    if (this.#fence.epoch !== this.#epoch) throw new Fenced();
+    this.#assertMine();
     this.#apply(key, value);
   }
 
@@ -226,10 +270,26 @@ export class SimWorker {
   async #until<Value>(look: () => Value | null): Promise<Value> {
     for (;;) {
       await this.#pause();
-      if (this.#fence.epoch !== this.#epoch) throw new Fenced();
+      this.#assertMine();
       const value = look();
       if (value !== null) return value;
     }
+  }
+
+  /** The run of a host that is lost is aborted; what it was ordered stays on the bus. */
+  async #untilLost<Value>(host: HostId, look: () => Value | null): Promise<Value> {
+    let silentSince: number | null = null;
+    return this.#until(() => {
+      silentSince = this.#isAlive(host) ? null : (silentSince ?? this.#world.now);
+      const value = look();
+      if (value === null && silentSince !== null && this.#world.now - silentSince >= SILENCE_MS) throw new Aborted();
+      return value;
+    });
+  }
+
+  #assertMine(): void {
+    if (this.#fence.epoch !== this.#epoch) throw new Fenced();
+    if (this.isAborted) throw new Aborted();
   }
 
   async #pause(): Promise<void> {
@@ -240,3 +300,4 @@ export class SimWorker {
 }
 
 class Fenced extends Error {}
+class Aborted extends Error {}

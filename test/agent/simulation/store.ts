@@ -6,6 +6,10 @@ type Watcher = { readonly prefix: string; readonly tell: () => void };
 
 /** How often a watch reads anew, whatever it was told; virtual ms. */
 const REREAD_MS = 5_000;
+/** How often a watch that is cut off tries again; virtual ms. */
+const RETRY_MS = 100;
+/** When a call that goes nowhere is given up; virtual ms. */
+const NO_ANSWER_MS = 1_000;
 /** Shares of calls that are hit, while there are faults. */
 const LOST = 0.04;
 const UNREACHABLE = 0.05;
@@ -52,8 +56,8 @@ export class Store {
     for (const watcher of this.#watchers) watcher.tell();
   }
 
-  /** A client's bus. `enter` is called before and after each call and may kill the client. */
-  connect(isAlive: () => boolean, enter: (what: string) => void): Bus {
+  /** A client's bus. `enter` is called before and after each call and may kill the client; `reaches`: it is not cut off. */
+  connect(isAlive: () => boolean, enter: (what: string) => void, reaches = (): boolean => true): Bus {
     const world = this.#world;
     const call = <Value>(what: string, effect: () => Value, lost: () => Value): Promise<Value> => {
       enter(`before ${what}`);
@@ -63,6 +67,11 @@ export class Store {
             if (isAlive() && !isKilled(() => enter(`after ${what}`))) resolve(value);
           });
         };
+        if (!reaches()) {
+          if (what === 'write') answer(lost(), NO_ANSWER_MS);
+          else world.after(NO_ANSWER_MS, () => (isAlive() ? reject(new Error('unreachable')) : undefined));
+          return;
+        }
         if (world.isFaulty && world.random.chance(UNREACHABLE) && what === 'read') {
           world.after(this.#delay(), () => {
             if (isAlive()) reject(new Error('unreachable'));
@@ -72,7 +81,7 @@ export class Store {
         if (world.isFaulty && world.random.chance(LOST)) {
           const isLate = world.random.chance(LATE / LOST);
           if (isLate || world.random.chance(0.5)) world.after(isLate ? 3_000 : this.#delay(), effect);
-          answer(lost(), 1_000);
+          answer(lost(), NO_ANSWER_MS);
           return;
         }
         world.after(this.#delay(), () => answer(effect(), this.#delay()));
@@ -97,7 +106,7 @@ export class Store {
           () => this.apply(change),
           () => ({ outcome: 'unknown', cause: 'lost' }),
         ),
-      watch: (prefix, onEntries, signal) => this.#watch(prefix, { onEntries, signal, isAlive }),
+      watch: (prefix, onEntries, signal) => this.#watch(prefix, { onEntries, signal, isAlive, reaches }),
       keepAlive: () => undefined,
       close: () => undefined,
     };
@@ -109,7 +118,13 @@ export class Store {
       onEntries,
       signal,
       isAlive,
-    }: { onEntries: (entries: readonly BusEntry[]) => void; signal: AbortSignal; isAlive: () => boolean },
+      reaches,
+    }: {
+      onEntries: (entries: readonly BusEntry[]) => void;
+      signal: AbortSignal;
+      isAlive: () => boolean;
+      reaches: () => boolean;
+    },
   ): void {
     const { random } = this.#world;
     let isDue = false;
@@ -121,6 +136,7 @@ export class Store {
         this.#watchers.delete(watcher);
         return;
       }
+      if (!reaches()) return;
       const entries = this.#under(prefix);
       last = nameOf(entries);
       onEntries(entries);
@@ -134,12 +150,12 @@ export class Store {
     const reread = (): void => {
       if (isOver()) return;
       if (nameOf(this.#under(prefix)) !== last) deliver();
-      this.#world.after(REREAD_MS, reread);
+      this.#world.after(reaches() ? REREAD_MS : RETRY_MS, reread);
     };
     const watcher = { prefix, tell };
     this.#watchers.add(watcher);
     this.#world.after(this.#delay(), deliver);
-    this.#world.after(REREAD_MS, reread);
+    this.#world.after(reaches() ? REREAD_MS : RETRY_MS, reread);
   }
 
   #under(prefix: string): readonly BusEntry[] {
