@@ -4,6 +4,7 @@ import type { Fleet } from '../model/fleet.ts';
 import { startEngine } from '../test/parts/engine.ts';
 import { freePort } from '../test/parts/free-ports.ts';
 import { bareRestart, byCommands, byCompose, byRefit, bySwarm, type Way } from './in-place-ways.ts';
+import { askNeighboursSoon } from './neighbours.ts';
 import { startProber } from './prober.ts';
 
 /** Rounds; each way goes once in each, so that a busy moment of the machine hits all of them alike. */
@@ -20,6 +21,7 @@ export async function measureInPlace(
   registries: Fleet['registries'],
   say: (line: string) => void,
 ): Promise<readonly Outages[]> {
+  await using _neighbours = await askNeighboursSoon();
   // One engine for all, of its own: swarm refuses one that keeps containers over its restart, as the lab's do.
   await using server = await startEngine({ liveRestore: false });
   const engine = createEngine(server.access, 'bench');
