@@ -85,12 +85,10 @@ describe('in phases', () => {
     expect(fleet.members.all.map(({ serverState }) => serverState)).toEqual(Array.from({ length: 6 }, () => 'ready'));
     expect(fleet.members.leastAvailable).toBe(4);
     expect(fleet.members.images.size, 'images that nothing came of').toBe(0);
-    expect(events(fleet, /^start old/)).toEqual([
-      'start old web-2 on host-2',
-      'start old web-1 on host-2',
-      'start old web-2 on host-1',
-      'start old web-1 on host-1',
-    ]);
+    const back = events(fleet, /^start old/);
+    expect(back.slice(0, 2)).toEqual(['start old web-2 on host-2', 'start old web-1 on host-2']);
+    // The two of a phase go back side by side.
+    expect(back.slice(2).sort()).toEqual(['start old web-1 on host-1', 'start old web-2 on host-1']);
   });
 
   test("a member that the load balancer does not find healthy goes back, and someone's own drain stays", async () => {

@@ -92,7 +92,10 @@ export async function runSchedule(seed: number, options: ScheduleOptions = {}): 
     world.note(() => `report of ${id}: ${store.get(busKeys(fleet).report(id))?.value ?? 'none'}`);
   // Reports on their way arrive.
   await world.run(() => false, 12_000);
-  if (world.violation === null) judge(world, { store, hosts, undoFails, mission, release });
+  if (world.violation === null) {
+    const passedOver = last?.passedOver ?? new Set();
+    judge(world, { store, hosts, undoFails, mission, release, passedOver });
+  }
   return { seed, violation: world.violation, trace: world.trace };
 }
 
@@ -233,10 +236,12 @@ type Judged = {
   readonly undoFails: ReadonlySet<HostId>;
   readonly mission: Mission;
   readonly release: Release;
+  /** By the last worker. */
+  readonly passedOver: ReadonlySet<HostId>;
 };
 
 /** What must hold once the faults are over and all has come to rest. */
-function judge(world: World, { store, hosts, undoFails, mission, release }: Judged): void {
+function judge(world: World, { store, hosts, undoFails, mission, release, passedOver }: Judged): void {
   for (const host of hosts) {
     const phase = host.phase();
     const steps = release.host.steps.filter(({ type }) => type !== 'reboot');
@@ -260,8 +265,8 @@ function judge(world: World, { store, hosts, undoFails, mission, release }: Judg
     if (!['idle', 'staged', 'done', 'reverted', 'stuck'].includes(phase)) say('which is no end');
     if (host.installed() !== host.installedFile()) say(`installed.json says ${host.installedFile() ?? 'nothing'}`);
     const report = store.json<Report>(busKeys(fleet).report(host.id));
-    // A worker that asked right after a wipe may have taken the host for one that never was on the release.
-    const mayStay = phase === 'stuck' || report?.refused != null || store.wasWiped;
+    // A wipe, or a report that came late, may have made a worker take the host for one that never was on the release.
+    const mayStay = phase === 'stuck' || report?.refused != null || store.wasWiped || passedOver.has(host.id);
     if (mission.service !== null && mission.service.back !== 'no' && !mayStay && members.size > 0)
       say(`${[...members].join(', ')} did not go back`);
     const isGoneBack = !isOn || phase === 'stuck' || report?.refused != null;

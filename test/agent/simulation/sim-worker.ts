@@ -54,6 +54,8 @@ export class SimWorker {
   readonly #keys: ReturnType<typeof busKeys>;
   readonly #epoch: number;
   #sequence = 0;
+  /** Hosts that it took for ones that never were on the release, when it took services back. */
+  readonly passedOver = new Set<HostId>();
   isSuspended = false;
   isOver = false;
   isAborted = false;
@@ -179,8 +181,8 @@ export class SimWorker {
   async #services(): Promise<void> {
     const { service, hosts, onFailure } = this.#mission;
     if (service === null) return;
-    const { name, upgrade, groups, back } = service;
-    const wholes = back === 'all' ? [groups.flat()] : [...groups].reverse();
+    const { name, upgrade, groups } = service;
+    const wholes = service.back === 'all' ? [groups.flat()] : [...groups].reverse();
     const forward = hosts.filter((one) => this.#isOn(one));
     for (const host of forward) {
       for (const containers of groups) {
@@ -189,9 +191,11 @@ export class SimWorker {
         if (!isDone && onFailure === 'stop') break;
       }
     }
-    if (back === 'no') return;
+    if (service.back === 'no') return;
     // A host that never came on the release has no members of it. A late report may say so for a moment.
-    for (const host of hosts.filter((one) => forward.includes(one) || this.#isOn(one)).reverse()) {
+    const back = hosts.filter((one) => forward.includes(one) || this.#isOn(one));
+    for (const host of hosts.filter((one) => !back.includes(one))) this.passedOver.add(host);
+    for (const host of back.reverse()) {
       for (const containers of wholes) {
         await this.#order(host, { action: 'revert', upgrade, service: { name, containers } });
       }
