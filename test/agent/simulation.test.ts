@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
 import { runSchedule, type ScheduleEnd } from './simulation/schedule.ts';
 
-/** Schedules of one run. REFIT_SCHEDULES sets another number, REFIT_SEED replays one schedule and prints what happened. */
+/**
+ * Schedules of one run. REFIT_SCHEDULES sets another number, REFIT_FIRST_SEED where they begin, else anywhere; REFIT_SEED
+ * replays one schedule and prints what happened.
+ */
 const SCHEDULES = Number(process.env['REFIT_SCHEDULES'] ?? 20_000);
 /** A slow machine may stop earlier, but not before this many. */
 const LEAST_SCHEDULES = Math.min(SCHEDULES, 3_000);
@@ -16,7 +19,7 @@ test(
   { timeout: 600_000 },
   async () => {
     const replayed = process.env['REFIT_SEED'];
-    const firstSeed = replayed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(replayed);
+    const firstSeed = Number(replayed ?? process.env['REFIT_FIRST_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
     const startedAt = performance.now();
     const broken: ScheduleEnd[] = [];
     let count = 0;
