@@ -1,5 +1,5 @@
 import { LoadBalancerError, type BalancedServer } from '../model/load-balancer.ts';
-import { memberName, serverOf, type Member, type MemberServer, type ServiceBalancer } from '../model/service.ts';
+import { memberName, serverOf, toMemberServer, type Member, type ServiceBalancer } from '../model/service.ts';
 import type { Finding } from '../model/upgrade.ts';
 import type { PlainMember } from './host-members.ts';
 import type { Ports } from './ports.ts';
@@ -23,7 +23,7 @@ export async function findServers(
   const byName = new Map(servers.found.map((server) => [server.name, server]));
   const withServers = without.map((member): Member => {
     const server = byName.get(serverOf(balancer, member));
-    return server === undefined ? member : { ...member, server: toServer(server) };
+    return server === undefined ? member : { ...member, server: toMemberServer(server) };
   });
   const missing = withServers.filter(({ server }) => server === null);
   return {
@@ -53,10 +53,6 @@ async function readServers(
     return { finding: problem(error.message, 'mend the load balancer, or the service in the fleet file') };
   }
 }
-
-const toServer = ({ name, state, health }: BalancedServer): MemberServer => ({
-  ...{ name, state, healthy: health === 'up' || health === 'unchecked' },
-});
 
 function notThere(member: Member, balancer: ServiceBalancer, names: readonly string[]): Finding {
   const { backend, loadBalancer } = balancer;

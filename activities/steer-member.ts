@@ -1,5 +1,5 @@
 import { cancellationSignal, log } from '@temporalio/activity';
-import { LoadBalancerError, type BalancedServer } from '../model/load-balancer.ts';
+import { isHealthy, LoadBalancerError, type BalancedServer } from '../model/load-balancer.ts';
 import { whileBeating } from './beating.ts';
 import { wrongInput } from './failure.ts';
 import { change, startBeat, type MemberBeat } from './member-beat.ts';
@@ -48,8 +48,9 @@ async function steer(steering: Steering): Promise<SteerMemberResult> {
   const since = beat.since ?? ports.clock.now();
   change(beat, { since });
   for (let idleLooks = 0; ;) {
-    const { sessions, health } = await look(steering);
-    const healthy = health === 'up' || health === 'unchecked';
+    const seen = await look(steering);
+    const { sessions } = seen;
+    const healthy = isHealthy(seen);
     if (beat.sessions !== sessions) change(beat, { sessions });
     idleLooks = sessions === 0 ? idleLooks + 1 : 0;
     const isThere = to === 'ready' ? healthy : to === 'maintenance' || idleLooks >= IDLE_LOOKS;

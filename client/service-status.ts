@@ -4,7 +4,7 @@ import { busKeys, type MemberLevel } from '../model/bus.ts';
 import { serviceOf, type Fleet } from '../model/fleet.ts';
 import type { ServiceId } from '../model/ids.ts';
 import type { BalancedServer } from '../model/load-balancer.ts';
-import { serverOf, type MemberServer, type MemberState, type Service } from '../model/service.ts';
+import { serverOf, toMemberServer, type MemberServer, type MemberState, type Service } from '../model/service.ts';
 import { withBus } from './bus-view.ts';
 import { readMembers, type SeenMember } from './service-members.ts';
 
@@ -52,7 +52,7 @@ export function memberStatus(
   return {
     ...{ host: member.host, container: member.container, state },
     ...member,
-    server: server === undefined ? null : toServer(server),
+    server: server === undefined ? null : toMemberServer(server),
   };
 }
 
@@ -83,7 +83,3 @@ async function settled<Result extends object>(
     return { problem: error instanceof Error ? error.message : String(error) };
   }
 }
-
-const toServer = ({ name, state, health }: BalancedServer): MemberServer => ({
-  ...{ name, state, healthy: health === 'up' || health === 'unchecked' },
-});

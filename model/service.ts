@@ -1,5 +1,6 @@
 import { assert } from './assert.ts';
 import type { Digest, FleetId, HostId, ServiceId, UpgradeId } from './ids.ts';
+import { isHealthy, type BalancedServer } from './load-balancer.ts';
 import { countOf, type Amount } from './policy.ts';
 import type { ReleaseRef } from './release.ts';
 import type { ContainerHealth, ContainerSettings } from './replacement.ts';
@@ -196,6 +197,11 @@ export const countAll = ({
   membersLeftOut = {},
 }: Pick<ServiceProgress, 'members' | 'membersLeftOut'>): number =>
   Object.values(membersLeftOut).reduce((sum, count) => sum + count, members.length);
+
+/** The balancer's server as a member has it. */
+export const toMemberServer = (server: BalancedServer): MemberServer => ({
+  ...{ name: server.name, state: server.state, healthy: isHealthy(server) },
+});
 
 /** A member that can take requests. */
 export const isAvailable = ({ running, server }: Pick<Member, 'running' | 'server'>): boolean =>
