@@ -1,7 +1,7 @@
-import type { PutBack, PutBackOutcome, Replacement, ReplacementOutcome } from './replacement.ts';
+import type { ContainerHealth, PutBack, PutBackOutcome, Replacement, ReplacementOutcome } from './replacement.ts';
 
 /** A host's Docker Engine. Every call is bounded in time; `signal` ends a call earlier, which then throws the signal's reason. */
-export interface Engine extends ContainerEngine {
+export interface Engine extends ContainerEngine, SlotEngine {
   info(signal?: AbortSignal): Promise<EngineInfo>;
   /** Idempotent: an image that is there by digest is not pulled again. Only by digest. */
   pullImage(pull: ImagePull): Promise<PullOutcome>;
@@ -13,6 +13,39 @@ export interface Engine extends ContainerEngine {
   /** Containers that carry all the labels, running or not. */
   listContainers(labels: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<readonly ContainerSummary[]>;
 }
+
+/** What a unit's slot is made of. Every call is idempotent; `container` is a name or an id. */
+export interface SlotEngine {
+  /** A bridge network of that name and with these labels; another one under the name is a conflict. */
+  ensureNetwork(network: NetworkSpec, signal?: AbortSignal): Promise<void>;
+  /** Also when it is connected already; it answers there to the aliases. A container that is gone is notFound. */
+  connectNetwork(connection: NetworkConnection, signal?: AbortSignal): Promise<void>;
+  /** A container that is not connected, or either that is not there, is fine. */
+  disconnectNetwork(connection: Omit<NetworkConnection, 'aliases'>, signal?: AbortSignal): Promise<void>;
+  /** One that is not there is fine; one in use is a conflict. */
+  removeNetwork(name: string, signal?: AbortSignal): Promise<void>;
+  /** Writes the files into a container that exists, running or not; folders on the way are made. */
+  putFiles(container: string, files: readonly ContainerFile[], signal?: AbortSignal): Promise<void>;
+  /** Waits until a container that was started is well. null: it is; else why it is not. */
+  awaitHealth(container: string, health: ContainerHealth, signal?: AbortSignal): Promise<string | null>;
+  /** Named volumes whose name begins with the prefix; those in use stay. Gives the number that were removed. */
+  removeVolumes(prefix: string, signal?: AbortSignal): Promise<number>;
+}
+
+export type NetworkSpec = { readonly name: string; readonly labels: Readonly<Record<string, string>> };
+export type NetworkConnection = {
+  readonly network: string;
+  readonly container: string;
+  readonly aliases: readonly string[];
+};
+/** `mode`: octal, such as `0400`. */
+export type ContainerFile = {
+  readonly to: string;
+  readonly content: Uint8Array;
+  readonly mode: string;
+  readonly uid: number;
+  readonly gid: number;
+};
 
 /** What a step needs to replace a container in place. `container` is a name or an id. */
 export interface ContainerEngine {
@@ -95,7 +128,12 @@ export type Job = {
   /** All of them must match for a job to be taken over. */
   readonly labels: Readonly<Record<string, string>>;
   readonly command?: readonly string[];
+  readonly entrypoint?: readonly string[];
   readonly networkMode?: string;
+  /** Put into it before it starts. */
+  readonly files?: readonly ContainerFile[];
+  /** It stays when it has ended, so that the same call again only reads how; removeContainer ends that. Absent: it goes. */
+  readonly keep?: boolean;
   readonly deadlineMs: number;
   /** Each line of stdout and stderr once, in the order the engine kept them. */
   readonly onLine?: (line: string) => void;
@@ -105,7 +143,7 @@ export type Job = {
 export type JobOutcome =
   | { readonly outcome: 'exited'; readonly exitCode: number; readonly lines: readonly string[] }
   | { readonly outcome: 'failed'; readonly kind: JobFailure; readonly message: string };
-/** notFound: the image · conflict: the name is somebody else's · lost: removed by somebody · refused: the engine could not start it */
+/** notFound: the image · conflict: the name is somebody else's · lost: removed by somebody, or whether it ran is not known · refused: the engine could not start it */
 export type JobFailure = 'notFound' | 'unreachable' | 'conflict' | 'lost' | 'deadline' | 'refused';
 
 export type RestartPolicy = 'no' | 'always' | 'unless-stopped' | 'on-failure';
@@ -115,6 +153,9 @@ export type ContainerSpec = {
   readonly image: string;
   /** Empty: the image's own. */
   readonly command: readonly string[];
+  /** Absent: the image's own. */
+  readonly entrypoint?: readonly string[];
+  readonly memoryBytes?: number;
   readonly env: Readonly<Record<string, string>>;
   /** `[address:]hostPort:containerPort/protocol`. */
   readonly ports: readonly string[];

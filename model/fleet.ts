@@ -1,5 +1,6 @@
-import type { FleetId, HostId, ServiceId } from './ids.ts';
+import type { FleetId, HostId, ServiceId, UnitId } from './ids.ts';
 import { SERVICE_LABEL, type Service } from './service.ts';
+import type { UnitBalancer } from './slot-balancer.ts';
 
 /** All hosts of one platform, as the fleet file names them. Paths are absolute once loaded. */
 export type Fleet = {
@@ -19,17 +20,36 @@ export type Fleet = {
   readonly loadBalancers: readonly FleetLoadBalancer[];
   /** Services whose members or balancer are not what their name alone says. */
   readonly services: readonly Service[];
+  readonly units: readonly FleetUnit[];
   readonly temporal: { readonly address: string; readonly namespace: string; readonly ui: string | null } | null;
 };
 
 export type FleetHost = {
   readonly name: HostId;
   readonly engine: EngineAccess;
+  /** As other hosts, load balancers and the worker reach it: a name or an address. null: nothing says it. */
+  readonly address: string | null;
   readonly labels: Readonly<Record<string, string>>;
 };
 
-/** `endpoint`: HAProxy's runtime API, `unix:///path` or `tcp://host:port`, as the worker reaches it. */
-export type FleetLoadBalancer = { readonly name: string; readonly type: 'haproxy'; readonly endpoint: string };
+/**
+ * haproxy, `endpoint`: its runtime API, `unix:///path` or `tcp://host:port`, as the worker reaches it · elbv2: AWS Elastic Load
+ * Balancing; credentials come from the official client's own places, `endpoint` null: AWS's own of the region.
+ */
+export type FleetLoadBalancer =
+  | { readonly name: string; readonly type: 'haproxy'; readonly endpoint: string }
+  | { readonly name: string; readonly type: 'elbv2'; readonly region: string; readonly endpoint: string | null };
+
+export type Haproxy = Extract<FleetLoadBalancer, { readonly type: 'haproxy' }>;
+
+/** What of a unit belongs to the site. */
+export type FleetUnit = {
+  readonly name: UnitId;
+  /** null: nothing switches requests; only for a unit without frontends. */
+  readonly balancer: UnitBalancer | null;
+  /** Paths on the worker's disk, by the names that the release's `files` have for them. */
+  readonly files: Readonly<Record<string, string>>;
+};
 
 /** `unix:///path`, `tcp://host:port` (with TLS files) or `ssh://user@host`. */
 export type EngineAccess = { readonly endpoint: string; readonly tls: TlsFiles | null };
@@ -40,3 +60,7 @@ export type RegistryAccess = { readonly endpoint: string; readonly credentialsFi
 /** As the fleet file has it; a service that it does not name has its members by their label, and no load balancer. */
 export const serviceOf = ({ services }: Pick<Fleet, 'services'>, name: ServiceId): Service =>
   services.find((service) => service.name === name) ?? { name, selector: { [SERVICE_LABEL]: name }, balancer: null };
+
+/** The one load balancer that can take single servers out; null: the fleet file has none of that name. */
+export const haproxyOf = ({ loadBalancers }: Pick<Fleet, 'loadBalancers'>, wanted: string): Haproxy | null =>
+  loadBalancers.find((one): one is Haproxy => one.type === 'haproxy' && one.name === wanted) ?? null;

@@ -6,6 +6,7 @@ export type FleetId = Brand<'FleetId'>;
 export type UpgradeId = Brand<'UpgradeId'>;
 export type StepId = Brand<'StepId'>;
 export type ServiceId = Brand<'ServiceId'>;
+export type UnitId = Brand<'UnitId'>;
 /** `sha256:` and 64 hexadecimal digits. */
 export type Digest = Brand<'Digest'>;
 
@@ -18,6 +19,7 @@ export const parseHostId = (text: string): HostId => parseName(text, 'a host') a
 export const parseFleetId = (text: string): FleetId => parseName(text, 'a fleet') as FleetId;
 export const parseUpgradeId = (text: string): UpgradeId => parseName(text, 'an upgrade') as UpgradeId;
 export const parseServiceId = (text: string): ServiceId => parseName(text, 'a service') as ServiceId;
+export const parseUnitId = (text: string): UnitId => parseName(text, 'a unit') as UnitId;
 export const parseStepId = (text: string): StepId => parseName(text, 'a step') as StepId;
 
 /** Throws a RangeError that quotes the text when it is no sha256 digest. */

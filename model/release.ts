@@ -1,6 +1,7 @@
 import type { Digest, ServiceId, StepId } from './ids.ts';
 import type { ContainerSettings } from './replacement.ts';
 import type { ServicePolicy } from './service.ts';
+import { unitImages, type UnitRelease } from './unit.ts';
 
 /** A release as built: what `release.yaml` says, with durations in ms, packages read and every file digested. */
 export type Release = {
@@ -15,6 +16,7 @@ export type Release = {
   readonly host: HostRelease;
   /** In declared order. */
   readonly services: readonly ServiceRelease[];
+  readonly units: readonly UnitRelease[];
   /** Every file of the release except release.json itself; paths relative to the release's folder. */
   readonly contents: readonly ReleaseFile[];
 };
@@ -160,7 +162,11 @@ export function hostImages(release: Release): readonly string[] {
 
 /** Every image besides the release's own that its registry must have. */
 export const releaseImages = (release: Release): readonly string[] => [
-  ...new Set([...hostImages(release), ...release.services.map(({ image }) => image)]),
+  ...new Set([
+    ...hostImages(release),
+    ...release.services.map(({ image }) => image),
+    ...release.units.flatMap(unitImages),
+  ]),
 ];
 
 /** Infrastructure first, each in declared order. */

@@ -10,10 +10,16 @@ export const hostIds = (count: number): readonly HostId[] =>
 
 export const fleet = (count: number): Fleet => ({
   fleet: fleetId,
-  hosts: hostIds(count).map((name) => ({ name, engine: { endpoint: `unix:///${name}.sock`, tls: null }, labels: {} })),
+  hosts: hostIds(count).map((name) => ({
+    name,
+    engine: { endpoint: `unix:///${name}.sock`, tls: null },
+    address: null,
+    labels: {},
+  })),
   etcd: { endpoints: ['http://127.0.0.1:2379'], hostEndpoints: ['http://host-1:2379'], tls: null, hostTls: null },
   registries: {},
   loadBalancers: [],
   services: [],
+  units: [],
   temporal: null,
 });

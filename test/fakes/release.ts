@@ -23,6 +23,7 @@ export function release(changes: Partial<Release> = {}): Release {
     upgradesFrom: ['>=1.0.0 <2.0.0'],
     fleets: [],
     services: [],
+    units: [],
     contents: [],
     host: {
       deadlineMs: 60_000,

@@ -75,7 +75,16 @@ test('a host needs the images of all container steps, each once, and the registr
   ];
   const health = { probes: [], minHealthyTimeMs: 0, deadlineMs: 1 };
   const release: Release = {
-    ...{ schema: 1, name: 'sample', version: '2.0.0', upgradesFrom: [], fleets: [], services: [], contents: [] },
+    ...{
+      schema: 1,
+      name: 'sample',
+      version: '2.0.0',
+      upgradesFrom: [],
+      fleets: [],
+      services: [],
+      units: [],
+      contents: [],
+    },
     host: { deadlineMs: 1, diskFreeBytes: 0, steps, health },
   };
 
