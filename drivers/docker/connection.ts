@@ -11,10 +11,12 @@ import type { EngineAccess } from '../../model/fleet.ts';
 export type EngineRequest = {
   /** What it is for, in words for messages: `pull x`. */
   readonly what: string;
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: Readonly<Record<string, unknown>>;
+  /** Sent instead of `body`. It is no part of any message. */
+  readonly tar?: Buffer;
   readonly registryAuth?: { readonly username: string; readonly password: string } | undefined;
   /** Longest until the whole answer is there, or until a stream begins; ms. */
   readonly withinMs: number;
@@ -51,8 +53,13 @@ export class EngineConnection {
     throw new EngineError('refused', `${this.#name} gave no stream for: ${request.what}`);
   }
 
+  /** A failure that its caller found, in the words of all others. */
+  error(kind: EngineFailure, why: string, what: string): EngineError {
+    return new EngineError(kind, `engine of ${this.#name}: ${what}: ${why}`);
+  }
+
   #dial(
-    { method, path, query = {}, body = {}, registryAuth }: EngineRequest,
+    { method, path, query = {}, body = {}, tar, registryAuth }: EngineRequest,
     { signal, isStream }: { readonly signal: AbortSignal; readonly isStream: boolean },
   ): Promise<unknown> {
     return new Promise((resolve, reject) => {
@@ -61,6 +68,7 @@ export class EngineConnection {
         method,
         // The library deletes fields from the objects that it is given, so they are fresh ones.
         options: { _query: { ...query }, _body: { ...body } },
+        ...(tar === undefined ? {} : { file: tar }),
         ...(registryAuth === undefined ? {} : { authconfig: { ...registryAuth } }),
         abortSignal: signal,
         isStream,
@@ -88,17 +96,13 @@ export class EngineConnection {
     } catch (error) {
       signal?.throwIfAborted();
       if (ending.signal.reason === TIMED_OUT)
-        throw this.#error('deadline', `did not answer within ${withinMs} ms`, what);
-      throw this.#error(kindOf(error), wordsOf(error), what);
+        throw this.error('deadline', `did not answer within ${withinMs} ms`, what);
+      throw this.error(kindOf(error), wordsOf(error), what);
     } finally {
       clearTimeout(timer);
       // Not aborted: an opened stream lives on, and its caller ends it.
       signal?.removeEventListener('abort', onAbort);
     }
-  }
-
-  #error(kind: EngineFailure, why: string, what: string): EngineError {
-    return new EngineError(kind, `engine of ${this.#name}: ${what}: ${why}`);
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type ContainerSummary,
 } from '../../model/engine.ts';
 import { isOwnLabel } from '../../model/replacement.ts';
+import { unitLabels } from '../../model/unit.ts';
 import { readId, readState, readSummaries } from './answers.ts';
 import type { EngineConnection } from './connection.ts';
 import { portBindings } from './ports.ts';
@@ -141,7 +142,7 @@ export async function create(
       const found = await inspect(connection, spec.name, signal);
       if (found === null) continue;
       if (await isAsWanted(connection, found, spec)) return { id: found.id, adopted: true };
-      if (!isOwn(found)) throw error;
+      if (!isOwn(found, spec)) throw error;
       await remove(connection, found.id, { force: true, ...(signal === undefined ? {} : { signal }) });
     }
   }
@@ -152,13 +153,18 @@ async function isAsWanted(connection: EngineConnection, found: ContainerState, s
   return isLabelled && found.imageId === (await inspectImage(connection, spec.image));
 }
 
-/** Only those are ever removed to make room. */
-const isOwn = ({ labels }: ContainerSummary): boolean => Object.keys(labels).some(isOwnLabel);
+/** Only those are ever removed to make room: a unit's container for one of the same unit, other work of refit's for other work. */
+function isOwn({ labels: found }: ContainerSummary, { labels: wanted }: ContainerSpec): boolean {
+  const units = [found, wanted].map((labels) => labels[unitLabels.unit]);
+  if (units.some((unit) => unit !== undefined)) return units[0] === units[1];
+  return Object.keys(found).some(isOwnLabel);
+}
 
 function toBody(spec: ContainerSpec, host: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   return {
     Image: spec.image,
     ...(spec.command.length > 0 ? { Cmd: spec.command } : {}),
+    ...(spec.entrypoint === undefined ? {} : { Entrypoint: spec.entrypoint }),
     Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
     Labels: spec.labels,
     Tty: false,
@@ -168,6 +174,7 @@ function toBody(spec: ContainerSpec, host: Readonly<Record<string, unknown>>): R
       PortBindings: portBindings(spec.ports),
       NetworkMode: spec.network,
       RestartPolicy: { Name: spec.restart, MaximumRetryCount: 0 },
+      ...(spec.memoryBytes === undefined ? {} : { Memory: spec.memoryBytes }),
       ...host,
     },
   };

@@ -7,6 +7,7 @@ import { createContainers, listContainers } from './containers.ts';
 import { lookAtImage } from './image.ts';
 import { runJob } from './job.ts';
 import { pullImage } from './pull.ts';
+import { createSlots } from './slots.ts';
 
 /** Longest that an engine takes to say how it is; ms. */
 const INFO_MS = 5_000;
@@ -18,6 +19,7 @@ export function createEngine(access: EngineAccess, host = 'host'): Engine {
   const connection = new EngineConnection(access, host);
   return {
     ...createContainers(connection),
+    ...createSlots(connection),
     info: async (signal) =>
       readInfo(await connection.ask({ what: 'info', method: 'GET', path: '/info', withinMs: INFO_MS, signal })),
     pullImage: (pull) => pullImage(connection, pull),

@@ -9,7 +9,10 @@ import {
 import { pause } from '../pause.ts';
 import type { EngineConnection } from './connection.ts';
 import { create, inspect, remove } from './containers.ts';
+import { putFiles } from './files.ts';
 import { JobLog } from './job-log.ts';
+import { endKept, leftOfKept } from './kept-job.ts';
+import { hasCreated } from './memory.ts';
 
 /** How often a job is looked at beside the wait, which may never be answered when an engine dies; ms. */
 const LOOK_MS = 1_000;
@@ -25,13 +28,18 @@ const LOG_CONFIG = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file':
  *
  * 1. It is found again by name and labels, whatever state a killed attempt left it in: created, running or ended.
  * 2. The end and the exit code are the engine's answer to an inspect; `wait` only says when to ask.
- * 3. It is removed once its outcome is known, and killed and removed after its deadline.
+ * 3. It is removed once its outcome is known, and killed and removed after its deadline. One that is to be kept stays, and
+ *    what it answers then is read from it alone: kept-job.ts.
  * 4. When the engine goes away for long, or the caller's signal fires, the job stays for the next attempt.
  */
 export async function runJob(connection: EngineConnection, job: Job): Promise<JobOutcome> {
-  const deadline = performance.now() + job.deadlineMs;
+  const begin = performance.now();
   try {
-    const { id } = await create(connection, { spec: toSpec(job), host: { LogConfig: LOG_CONFIG }, signal: job.signal });
+    const host = { LogConfig: LOG_CONFIG };
+    const { id, adopted } = await create(connection, { spec: toSpec(job), host, signal: job.signal });
+    if (!(await startOnce(connection, job, { id, adopted }))) return forgotten(job);
+    const deadline =
+      job.keep === true ? performance.now() + (await leftOfKept(connection, job, id)) : begin + job.deadlineMs;
     return await attend(connection, { job, id, deadline });
   } catch (error) {
     job.signal?.throwIfAborted();
@@ -45,7 +53,6 @@ export async function runJob(connection: EngineConnection, job: Job): Promise<Jo
 type Attended = { readonly job: Job; readonly id: string; readonly deadline: number };
 
 async function attend(connection: EngineConnection, { job, id, deadline }: Attended): Promise<JobOutcome> {
-  await startOnce(connection, id, job);
   const log = new JobLog(connection, id, job.onLine ?? ((): void => undefined));
   const ending = new AbortController();
   const following = log.follow(ending.signal);
@@ -53,19 +60,27 @@ async function attend(connection: EngineConnection, { job, id, deadline }: Atten
     ending.abort();
     return following;
   });
+  if (job.keep === true && ended !== 'lost') return endKept(connection, { job, id, log });
   if (ended === 'deadline' || ended === 'lost') return giveUp(connection, { job, id }, ended);
   await log.drain();
   await remove(connection, id, { force: true, volumes: true });
   return { outcome: 'exited', exitCode: ended.exitCode, lines: log.lastLines };
 }
 
-/** A container that ended is not started again: its work was done. */
-async function startOnce(connection: EngineConnection, id: string, { signal }: Job): Promise<void> {
+type Created = { readonly id: string; readonly adopted: boolean };
+
+/** A container that ended is not started again: its work was done. false: whether it was started can't be known. */
+async function startOnce(connection: EngineConnection, job: Job, { id, adopted }: Created): Promise<boolean> {
+  const { files = [], keep = false, signal } = job;
   const found = await inspect(connection, id, signal);
-  if (found?.status !== 'created') return;
+  if (found?.status !== 'created') return true;
+  if (keep && adopted && !(await hasCreated(connection, { id, signal }))) return false;
+  // An attempt before this one may have been killed before it wrote them all.
+  await putFiles({ connection, container: id, signal }, files);
   const path = `/containers/${id}/start`;
   try {
     await connection.ask({ what: `start ${found.name}`, method: 'POST', path, withinMs: START_MS, signal });
+    return true;
   } catch (error) {
     // It can never be started as it is: the next attempt creates it anew.
     if (error instanceof EngineError && error.kind === 'refused')
@@ -123,10 +138,18 @@ async function giveUp(
   };
 }
 
+/** Run again it might be at work twice. */
+const forgotten = ({ name }: Job): JobOutcome => ({
+  outcome: 'failed',
+  kind: 'lost',
+  message: `${name} may have run: the engine was restarted before it had noted its start; see what it did, then try again`,
+});
+
 const toSpec = (job: Job): ContainerSpec => ({
   name: job.name,
   image: job.image,
   command: job.command ?? [],
+  ...(job.entrypoint === undefined ? {} : { entrypoint: job.entrypoint }),
   env: job.env,
   ports: [],
   volumes: job.binds,

@@ -1,4 +1,4 @@
-import type { ContainerState, ContainerWish } from '../../model/engine.ts';
+import type { ContainerFile, ContainerSpec, ContainerState, ContainerWish } from '../../model/engine.ts';
 import { isOnWayBack, nextMove, nextMoveBack, type Move, type SeenReplacement } from '../../model/replacement-move.ts';
 import {
   asideName,
@@ -25,6 +25,13 @@ export type FakeContainer = {
   wasTried: boolean;
   restart: RestartSetting;
   readonly labels: Readonly<Record<string, string>>;
+  exitCode: number;
+  /** As it was created by itself; null: it was there, or took another's place. */
+  readonly spec: ContainerSpec | null;
+  /** Its aliases in each network. */
+  readonly networks: Map<string, readonly string[]>;
+  /** Those that were put into it, by path. */
+  readonly files: Map<string, ContainerFile>;
 };
 
 /** How long every replacement of this fake takes its container away; ms. */
@@ -49,6 +56,7 @@ const STAGES = {
 /** Containers of an engine that are replaced, put back and kept as the real ones are, by the same moves. */
 export class FakeContainers {
   readonly #containers = new Map<string, FakeContainer>();
+  readonly #sick = new Map<string, string>();
   #created = 0;
   #nextFailure: string | null = null;
   #nextRefusal: RefusedReplacement | null = null;
@@ -71,9 +79,40 @@ export class FakeContainers {
   add(container: Pick<FakeContainer, 'name' | 'image' | 'imageId'> & Partial<FakeContainer>): FakeContainer {
     this.#created += 1;
     const id = this.#created.toString(16).padStart(64, '0').split('').reverse().join('');
-    const added = { id, running: true, wasTried: true, restart: ALWAYS, labels: {}, ...container };
+    const state = { running: true, wasTried: true, restart: ALWAYS, labels: {}, exitCode: 0, spec: null };
+    const added = { id, ...state, networks: new Map(), files: new Map(), ...container };
     this.#containers.set(id, added);
     return added;
+  }
+
+  /** The container of that name is unwell from here on, also one that comes later; null: it is well again. */
+  sicken(name: string, reason: string | null): void {
+    if (reason === null) this.#sick.delete(name);
+    else this.#sick.set(name, reason);
+  }
+
+  sicknessOf({ name }: Pick<FakeContainer, 'name'>): string | null {
+    return this.#sick.get(name) ?? null;
+  }
+
+  /** It ends by itself. */
+  end(name: string, exitCode: number): void {
+    const found = this.find(name);
+    if (found === null) throw new Error(`no container ${name}`);
+    found.running = false;
+    found.exitCode = exitCode;
+  }
+
+  remove(id: string): void {
+    this.#containers.delete(id);
+  }
+
+  stateOf(one: FakeContainer): ContainerState {
+    const { id, name, image, imageId, running, labels, exitCode, restart, wasTried } = one;
+    const health = running && this.#sick.has(name) ? 'unhealthy' : 'none';
+    const status = running ? 'running' : wasTried ? 'exited' : 'created';
+    const state = { status, exitCode, health, restartPolicy: restart.policy, startedAt: '', raw: {} } as const;
+    return { id, name, image, imageId, running, labels, ...state };
   }
 
   find(nameOrId: string): FakeContainer | null {
@@ -273,16 +312,6 @@ export class BrokenOff extends Error {
 }
 
 type Half = { readonly fresh: FakeContainer; readonly old: FakeContainer | null };
-
-export const stateOf = ({ wasTried, restart, ...one }: FakeContainer): ContainerState => ({
-  ...one,
-  status: one.running ? 'running' : wasTried ? 'exited' : 'created',
-  exitCode: 0,
-  health: 'none',
-  restartPolicy: restart.policy,
-  startedAt: '',
-  raw: {},
-});
 
 const refused = (why: RefusedReplacement, reason: string): ReplacementOutcome => ({ outcome: 'refused', why, reason });
 

@@ -1,33 +1,59 @@
 import { createHash } from 'node:crypto';
 import {
   EngineError,
+  type ContainerFile,
+  type ContainerSpec,
   type ContainerState,
   type ContainerSummary,
   type ContainerWish,
   type Engine,
+  type EngineFailure,
   type EngineImage,
   type EngineInfo,
   type ImagePull,
   type Job,
   type JobOutcome,
+  type NetworkConnection,
+  type NetworkSpec,
   type PullFailure,
   type PullOutcome,
 } from '../../model/engine.ts';
-import type { PutBack, PutBackOutcome, Replacement, ReplacementOutcome } from '../../model/replacement.ts';
-import { BrokenOff, FakeContainers, stateOf } from './containers.ts';
+import type {
+  ContainerHealth,
+  PutBack,
+  PutBackOutcome,
+  Replacement,
+  ReplacementOutcome,
+} from '../../model/replacement.ts';
+import { BrokenOff, FakeContainers } from './containers.ts';
+import { FakeKeptJobs } from './kept-jobs.ts';
+import { FakeSlots } from './slots.ts';
 
-/** A Docker Engine of images, jobs and containers that are replaced, as the activities use it. test/drivers holds the real one to the same words. */
+/** Calls that a test can have fail. */
+export type EngineCall = keyof Engine;
+type Failing = { readonly kind: EngineFailure; readonly isDone: boolean };
+
+/**
+ * A Docker Engine of images, jobs, networks and containers, as the activities use it. test/drivers holds the real one to the
+ * same words.
+ */
 export class FakeEngine implements Engine {
   readonly images = new Set<string>();
   readonly pulls: ImagePull[] = [];
   readonly jobs: Job[] = [];
   readonly containers = new FakeContainers();
+  /** Networks and volumes. */
+  readonly slots = new FakeSlots(this.containers);
   readonly replacements: Replacement[] = [];
   /** Of images that are not made for the host; by reference. */
   readonly foreign = new Map<string, string>();
-  /** What a job says and does; by its command's first word. */
+  /** What a job says and does; by the first word of its command, else of its entrypoint, else by its image. */
   readonly programs = new Map<string, (job: Job) => Promise<JobOutcome> | JobOutcome>();
+  /** Jobs whose programs were run, and not only read again, by name. */
+  readonly ran: string[] = [];
   readonly #host: string;
+  readonly #kept = new FakeKeptJobs(this.containers);
+  readonly #failing = new Map<EngineCall, Failing>();
   #isDown = false;
   #nextPull: PullFailure | null = null;
 
@@ -47,6 +73,11 @@ export class FakeEngine implements Engine {
   run(name: string, image: string, labels: Readonly<Record<string, string>> = {}): string {
     this.images.add(image);
     return this.containers.add({ name, image, imageId: imageIdOf(image), labels }).id;
+  }
+
+  /** The next call of that name throws; done: what it does is done all the same, and only its answer is lost. */
+  failNext(call: EngineCall, kind: EngineFailure = 'refused', when: 'undone' | 'done' = 'undone'): void {
+    this.#failing.set(call, { kind, isDone: when === 'done' });
   }
 
   failNextPull(kind: PullFailure): void {
@@ -73,11 +104,15 @@ export class FakeEngine implements Engine {
   }
 
   async runJob(job: Job): Promise<JobOutcome> {
-    await this.#reach();
-    this.jobs.push(job);
-    const program = this.programs.get(job.command?.[0] ?? '');
-    if (program === undefined) return { outcome: 'failed', kind: 'refused', message: 'no such program' };
-    return program(job);
+    return this.#call('runJob', job.signal, () => {
+      this.jobs.push(job);
+      const program = this.programs.get(job.command?.[0] ?? job.entrypoint?.[0] ?? job.image) ?? noProgram;
+      const run = (attended: Job): Promise<JobOutcome> | JobOutcome => {
+        this.ran.push(job.name);
+        return program(attended);
+      };
+      return job.keep === true ? this.#kept.run(job, { run, imageId: this.#imageId(job.image) }) : run(job);
+    });
   }
 
   async removeImage(reference: string): Promise<'removed' | 'absent'> {
@@ -117,7 +152,7 @@ export class FakeEngine implements Engine {
   async inspectContainer(container: string): Promise<ContainerState | null> {
     await this.#reach();
     const found = this.containers.find(container);
-    return found === null ? null : stateOf(found);
+    return found === null ? null : this.containers.stateOf(found);
   }
 
   async replaceContainer(replacement: Replacement): Promise<ReplacementOutcome> {
@@ -142,12 +177,78 @@ export class FakeEngine implements Engine {
     return this.containers.discardKept(container, only);
   }
 
-  createContainer = never;
-  startContainer = never;
-  stopContainer = never;
+  async createContainer(
+    spec: ContainerSpec,
+    signal?: AbortSignal,
+  ): Promise<{ readonly id: string; readonly adopted: boolean }> {
+    return this.#call('createContainer', signal, () => this.slots.create(spec, this.#imageId(spec.image)));
+  }
+
+  async startContainer(container: string, signal?: AbortSignal): Promise<void> {
+    return this.#call('startContainer', signal, () => this.slots.start(container));
+  }
+
+  async stopContainer(container: string, { signal }: { readonly signal?: AbortSignal }): Promise<void> {
+    return this.#call('stopContainer', signal, () => this.slots.stop(container));
+  }
+
+  async removeContainer(
+    container: string,
+    { force, signal }: { readonly force: boolean; readonly signal?: AbortSignal },
+  ): Promise<void> {
+    return this.#call('removeContainer', signal, () => this.slots.remove(container, force));
+  }
+
+  async ensureNetwork(network: NetworkSpec, signal?: AbortSignal): Promise<void> {
+    return this.#call('ensureNetwork', signal, () => this.slots.ensureNetwork(network));
+  }
+
+  async connectNetwork(connection: NetworkConnection, signal?: AbortSignal): Promise<void> {
+    return this.#call('connectNetwork', signal, () => this.slots.connect(connection));
+  }
+
+  async disconnectNetwork(connection: Omit<NetworkConnection, 'aliases'>, signal?: AbortSignal): Promise<void> {
+    return this.#call('disconnectNetwork', signal, () => this.slots.disconnect(connection));
+  }
+
+  async removeNetwork(name: string, signal?: AbortSignal): Promise<void> {
+    return this.#call('removeNetwork', signal, () => this.slots.removeNetwork(name));
+  }
+
+  async putFiles(container: string, files: readonly ContainerFile[], signal?: AbortSignal): Promise<void> {
+    return this.#call('putFiles', signal, () => this.slots.putFiles(container, files));
+  }
+
+  /** Answers at once: time does not pass here. */
+  async awaitHealth(container: string, _health: ContainerHealth, signal?: AbortSignal): Promise<string | null> {
+    return this.#call('awaitHealth', signal, () => this.slots.problemOf(container));
+  }
+
+  async removeVolumes(prefix: string, signal?: AbortSignal): Promise<number> {
+    return this.#call('removeVolumes', signal, () => this.slots.removeVolumes(prefix));
+  }
+
   renameContainer = never;
-  removeContainer = never;
   setRestartPolicy = never;
+
+  #imageId(reference: string): string | null {
+    const found = [...this.images].find((image) => image === reference || imageIdOf(image) === reference);
+    return found === undefined ? null : imageIdOf(found);
+  }
+
+  async #call<Answer>(
+    call: EngineCall,
+    signal: AbortSignal | undefined,
+    work: () => Answer | Promise<Answer>,
+  ): Promise<Answer> {
+    await this.#reach();
+    signal?.throwIfAborted();
+    const failing = this.#failing.get(call);
+    this.#failing.delete(call);
+    const answer = failing?.isDone === false ? null : { value: await work() };
+    if (failing === undefined && answer !== null) return answer.value;
+    throw new EngineError(failing?.kind ?? 'refused', `host ${this.#host}: ${call}: failed as told`);
+  }
 
   #unlessBroken<Outcome>(work: () => Outcome): Outcome {
     try {
@@ -170,7 +271,9 @@ export const imageIdOf = (reference: string): string =>
     .update(/@(.+)$/.exec(reference)?.[1] ?? reference)
     .digest('hex')}`;
 
-/** Single changes of containers are the agents' business. */
+const noProgram = (): JobOutcome => ({ outcome: 'failed', kind: 'refused', message: 'no such program' });
+
+/** These changes of single containers are the agents' business. */
 async function never(): Promise<never> {
   await Promise.resolve();
   throw new Error('not of this fake');

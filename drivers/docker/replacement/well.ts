@@ -1,10 +1,10 @@
-import { z } from 'zod';
 import type { ContainerHealth, ContainerProbe } from '../../../model/replacement.ts';
 import { lookOver } from '../../probe.ts';
+import { ageOf } from '../age.ts';
 import { execIn } from './exec.ts';
 import { cut, lastWords } from './last-words.ts';
 import { lookAt, type ContainerLook } from './look.ts';
-import { ASK_MS, rest, type Site } from './site.ts';
+import { rest, type Site } from './site.ts';
 
 /** How often a new container is looked at; ms. */
 const LOOK_MS = 200;
@@ -16,6 +16,8 @@ const LATE_MS = 5_000;
 type Waiting = {
   readonly id: string;
   readonly health: ContainerHealth;
+  /** It may be an old one: what was before the first look is not held against it. */
+  readonly mayHaveRestarted?: boolean;
   /** Called at each look. */
   readonly onLook: () => void;
 };
@@ -30,10 +32,14 @@ type Waiting = {
  *    the same, since a worker's absence is not the container's fault.
  * 4. Running is known to be without a break since its start, also while nobody looked; the rest counts from the first look.
  */
-export async function waitUntilWell(site: Site, { id, health, onLook }: Waiting): Promise<string | null> {
+export async function waitUntilWell(
+  site: Site,
+  { id, health, mayHaveRestarted = false, onLook }: Waiting,
+): Promise<string | null> {
   const { minHealthyTimeMs, deadlineMs, probe } = health;
   const first = await lookAt(site, id);
-  const ageMs = first === null ? 0 : await ageOf(site, first);
+  const restarts = mayHaveRestarted ? (first?.restarts ?? 0) : 0;
+  const ageMs = first === null ? 0 : await ageOf(site, first.startedAt);
   const begin = performance.now();
   const deadline = begin + Math.max(deadlineMs - ageMs, Math.min(deadlineMs, minHealthyTimeMs + LATE_MS));
   const isKnown = probe === null && first?.health.status === 'none';
@@ -42,7 +48,7 @@ export async function waitUntilWell(site: Site, { id, health, onLook }: Waiting)
   for (;;) {
     onLook();
     const look = await lookAt(site, id);
-    const end = await endOf(site, look, first);
+    const end = await endOf(site, look, first === null ? null : { ...first, restarts });
     if (end !== null || look === null) return end;
     problem = await problemOf(site, look, probe).then((found) => {
       wellSince = found === null ? (wellSince ?? performance.now()) : null;
@@ -61,7 +67,7 @@ async function endOf(site: Site, look: ContainerLook | null, first: ContainerLoo
   if (look === null || first === null) return 'it was removed by somebody else';
   if (!look.running) return lastWords(site, look);
   // Between two restarts the engine shows the code of the last end.
-  if (look.restarts > 0 || look.startedAt !== first.startedAt)
+  if (look.restarts > first.restarts || look.startedAt !== first.startedAt || look.status === 'restarting')
     return `it was restarted: ${await lastWords(site, look)}`;
   if (look.health.status === 'unhealthy') return `its own health check failed${said(look)}`;
   return null;
@@ -80,13 +86,4 @@ async function problemOf(site: Site, look: ContainerLook, probe: ContainerProbe 
 function said({ health }: ContainerLook): string {
   const words = cut(health.output);
   return words === '' ? '' : `: ${words}`;
-}
-
-/** Time since its start by the engine's own clock, which need not be this machine's; ms. */
-async function ageOf(site: Site, { startedAt }: ContainerLook): Promise<number> {
-  const request = { what: 'say its time', method: 'GET', path: '/info' } as const;
-  const answer = await site.connection.ask({ ...request, withinMs: ASK_MS, signal: site.signal });
-  const { SystemTime } = z.object({ SystemTime: z.string() }).parse(answer);
-  const ageMs = Date.parse(SystemTime) - Date.parse(startedAt);
-  return Number.isFinite(ageMs) ? Math.max(0, ageMs) : 0;
 }
