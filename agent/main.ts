@@ -6,6 +6,7 @@ import { readJobOrder } from './download/environment.ts';
 import { readFacts } from './facts.ts';
 import { hostClock } from './host-clock.ts';
 import { placesUnder } from './places.ts';
+import { findPortsInUse, readPorts } from './ports-in-use.ts';
 
 /** The host's, bound to the same place. */
 const DBUS_SOCKET = '/run/dbus/system_bus_socket';
@@ -14,7 +15,7 @@ const DBUS_SOCKET = '/run/dbus/system_bus_socket';
 declare const REFIT_AGENT_VERSION: string | undefined;
 const version = typeof REFIT_AGENT_VERSION === 'string' ? REFIT_AGENT_VERSION : '0.0.0+sources';
 
-/** download: run to completion in a container of the release · facts: in preflight's · run: the daemon on the host */
+/** download: run to completion in a container of the release · facts, ports: in preflight's · run: the daemon on the host */
 async function main(program: string | undefined): Promise<void> {
   const { env } = process;
   switch (program) {
@@ -27,6 +28,9 @@ async function main(program: string | undefined): Promise<void> {
       process.stdout.write(`${JSON.stringify(readFacts(places, { agent: null, phase: 'idle', packages }))}\n`);
       return;
     }
+    case 'ports':
+      await runPorts(env['REFIT_PORTS'] ?? '');
+      return;
     case 'run': {
       const places = placesUnder(env['REFIT_ROOT'] ?? '/');
       await runDaemon(readAgentConfig(places.config), places, version);
@@ -36,9 +40,20 @@ async function main(program: string | undefined): Promise<void> {
       await runDownload();
       return;
     default:
-      process.stderr.write(`expected one of: download, facts, run, version; got ${program ?? 'nothing'}\n`);
+      process.stderr.write(`expected one of: download, facts, ports, run, version; got ${program ?? 'nothing'}\n`);
       process.exitCode = 2;
   }
+}
+
+/** Its container has the host's network, so that these are the host's ports. */
+async function runPorts(text: string): Promise<void> {
+  const asked = readPorts(text);
+  if (asked.ok) {
+    process.stdout.write(`${JSON.stringify({ inUse: await findPortsInUse(asked.ports) })}\n`);
+    return;
+  }
+  process.stderr.write(`REFIT_PORTS: ${asked.problem}\n`);
+  process.exitCode = 2;
 }
 
 /** Ends with exit code 1 and a last line that says why, for whoever started the job. */

@@ -85,6 +85,7 @@ function makeImage(name: string, files: Readonly<Record<string, string>> = { 'fi
     upgradesFrom: [],
     fleets: [],
     services: [],
+    units: [],
     host,
     contents,
   });

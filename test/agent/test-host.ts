@@ -57,6 +57,7 @@ export class TestHost {
       fleets: [],
       host,
       services: release.services ?? [],
+      units: [],
       contents,
     });
     const digest = parseDigest(`sha256:${sha256(`image of ${json}`)}`);

@@ -109,7 +109,8 @@ function makeRelease(world: World): Release {
   const probes = random.chance(0.5) ? [{ type: 'unit', unit: 'x' } as const] : [];
   const health = { probes, minHealthyTimeMs: 300, deadlineMs: 2_000 };
   const host = { deadlineMs: 60_000, diskFreeBytes: 0, steps, health };
-  return { schema: 1, name: 'sim', version: '2', upgradesFrom: [], fleets: [], host, services: [dns], contents: [] };
+  const rest = { upgradesFrom: [], fleets: [], units: [], contents: [] };
+  return { schema: 1, name: 'sim', version: '2', host, services: [dns], ...rest };
 }
 
 const dns: ServiceRelease = {
