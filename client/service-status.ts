@@ -1,12 +1,13 @@
 import { parseMemberLevel } from '../drivers/bus-values.ts';
 import { createHaproxy } from '../drivers/haproxy/balancer.ts';
 import { busKeys, type MemberLevel } from '../model/bus.ts';
-import { serviceOf, type Fleet } from '../model/fleet.ts';
+import { haproxyOf, serviceOf, type Fleet } from '../model/fleet.ts';
 import type { ServiceId } from '../model/ids.ts';
 import type { BalancedServer } from '../model/load-balancer.ts';
 import { serverOf, toMemberServer, type MemberServer, type MemberState, type Service } from '../model/service.ts';
 import { withBus } from './bus-view.ts';
 import { readMembers, type SeenMember } from './service-members.ts';
+import { settled } from './settled.ts';
 
 /** Longest wait for the load balancer; ms. */
 const BALANCER_TIMEOUT_MS = 5_000;
@@ -66,20 +67,9 @@ export const readLevels = (fleet: Fleet, service: ServiceId): Promise<Levels> =>
 
 async function readServers({ loadBalancers }: Fleet, { balancer }: Service): Promise<Servers> {
   if (balancer === null) return new Map();
-  const found = loadBalancers.find(({ name }) => name === balancer.loadBalancer);
-  if (found === undefined) throw new Error(`the fleet file has no load balancer ${balancer.loadBalancer}`);
+  const found = haproxyOf({ loadBalancers }, balancer.loadBalancer);
+  if (found === null) throw new Error(`the fleet file has no load balancer ${balancer.loadBalancer}`);
   const signal = AbortSignal.timeout(BALANCER_TIMEOUT_MS);
   const servers = await createHaproxy(found).servers(balancer.backend, signal);
   return new Map(servers.map((server) => [server.name, server]));
-}
-
-async function settled<Result extends object>(
-  read: () => Promise<Result>,
-): Promise<Result | { readonly problem: string }> {
-  try {
-    return await read();
-  } catch (error) {
-    // Whoever doesn't answer, and for whatever reason: the rest of the status is worth as much.
-    return { problem: error instanceof Error ? error.message : String(error) };
-  }
 }

@@ -3,8 +3,9 @@ import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Fleet, FleetHost, TlsFiles } from '../model/fleet.ts';
 import { parseFleetId, parseHostId } from '../model/ids.ts';
-import { name, repeated, text } from './fleet-fields.ts';
+import { httpUrl, name, repeated, text } from './fleet-fields.ts';
 import { LoadBalancers, Services, serviceProblems } from './fleet-services.ts';
+import { toUnits, unitProblems, Units } from './fleet-units.ts';
 import { DocumentProblems, parseYaml, schemaProblems, type Problem } from './yaml-document.ts';
 
 /** A fleet file that is missing or wrong, with all its faults. */
@@ -21,6 +22,7 @@ export function loadFleet(file: string): Fleet {
     ...(parsed.success ? [] : schemaProblems(parsed.error.issues, document.value)),
     ...repeatedHosts(document.value),
     ...serviceProblems(document.value),
+    ...unitProblems(document.value),
   ];
   if (!parsed.success || problems.length > 0) throw new FleetFileProblems(file, problems.map(document.describe));
   return toFleet(parsed.data, dirname(resolve(file)));
@@ -47,8 +49,6 @@ export function nearestFleetFile(env: NodeJS.ProcessEnv = process.env, folder: s
 
 const DEFAULT_FILE = join('.refit', 'fleet.yaml');
 
-const httpUrl = (expected: string): z.ZodString => text(expected, /^https?:\/\/[^\s/]+\/?$/);
-
 const tls = { caFile: z.string().optional(), certFile: z.string().optional(), keyFile: z.string().optional() };
 
 /** One of the three files alone would be a connection that is taken for safe. */
@@ -72,6 +72,10 @@ const Host = z.strictObject({
       ...tls,
     })
     .refine(isWhole, WHOLE),
+  address: text(
+    "the host's name or address as others reach it, without a port; one of IPv6 in brackets",
+    /^([A-Za-z0-9._-]+|\[[0-9a-f:]+\])$/,
+  ).optional(),
   labels: z.record(z.string(), z.string()).default({}),
 });
 
@@ -99,6 +103,7 @@ const FleetFile = z.strictObject({
     .default({}),
   loadBalancers: LoadBalancers,
   services: Services,
+  units: Units,
   temporal: z
     .strictObject({
       address: text('an address such as 127.0.0.1:7233', /^\S+:\d+$/),
@@ -127,9 +132,10 @@ function toFleet(file: z.output<typeof FleetFile>, folder: string): Fleet {
   const { etcd, temporal } = file;
   return {
     fleet: file.fleet,
-    hosts: file.hosts.map(({ name: host, engine, labels }): FleetHost => ({
+    hosts: file.hosts.map(({ name: host, engine, address, labels }): FleetHost => ({
       name: host,
       engine: { endpoint: engine.endpoint, tls: tlsFiles(engine, folder) },
+      address: address ?? addressOf(engine.endpoint),
       labels,
     })),
     etcd: {
@@ -147,9 +153,13 @@ function toFleet(file: z.output<typeof FleetFile>, folder: string): Fleet {
     ),
     loadBalancers: file.loadBalancers,
     services: file.services,
+    units: toUnits(file.units, { loadBalancers: file.loadBalancers, folder }),
     temporal: temporal === undefined ? null : { ...temporal, ui: temporal.ui ?? null },
   };
 }
+
+/** As it stands in the endpoint, with IPv6's brackets, so that a port may follow. */
+const addressOf = (endpoint: string): string | null => /^tcp:\/\/(.+):\d+$/.exec(endpoint)?.[1] ?? null;
 
 function tlsFiles({ caFile, certFile, keyFile }: TlsPart, folder: string): TlsFiles | null {
   if (caFile === undefined || certFile === undefined || keyFile === undefined) return null;

@@ -8,15 +8,18 @@ import { createHaproxy } from '../drivers/haproxy/balancer.ts';
 import { parseReference } from '../drivers/oci/reference.ts';
 import { pause } from '../drivers/pause.ts';
 import { createRegistry } from '../drivers/registry.ts';
+import { openSlotBalancer } from '../drivers/slot-balancers.ts';
 import { versionJump } from '../drivers/version-jump.ts';
 import type { Engine } from '../model/engine.ts';
-import type { Fleet } from '../model/fleet.ts';
+import { haproxyOf, type Fleet } from '../model/fleet.ts';
 import type { HostId } from '../model/ids.ts';
 import type { LoadBalancer } from '../model/load-balancer.ts';
 import type { Clock } from '../model/ports.ts';
+import type { SlotBalancer } from '../model/slot-balancer.ts';
 import { readCredentials } from './credentials.ts';
 import { readEnvFile } from './env-file.ts';
 import { askEtcdHealth } from './etcd-health.ts';
+import { readUnitFile } from './unit-file.ts';
 
 export type WorkerLog = (message: string, fields: Readonly<Record<string, unknown>>) => void;
 
@@ -37,6 +40,8 @@ export function createPorts(fleetFile: string, log: WorkerLog): { readonly ports
     registry: createRegistry(fleet.registries),
     engine: rememberEngines(() => loadFleet(fleetFile)),
     loadBalancer: (name) => findLoadBalancer(loadFleet(fleetFile), name),
+    slotBalancer: rememberSlotBalancers(() => loadFleet(fleetFile)),
+    readUnitFile,
     readEnvFile,
     loadFleet: () => loadFleet(fleetFile),
     registryAuth: async (image) => {
@@ -50,10 +55,25 @@ export function createPorts(fleetFile: string, log: WorkerLog): { readonly ports
 }
 
 function findLoadBalancer({ loadBalancers }: Fleet, name: string): LoadBalancer {
-  const found = loadBalancers.find((balancer) => balancer.name === name);
-  if (found !== undefined) return createHaproxy(found);
-  const known = loadBalancers.length === 0 ? 'none' : loadBalancers.map((balancer) => balancer.name).join(', ');
-  throw new Error(`load balancer ${name} is not in the fleet file any more; it has ${known}`);
+  const found = haproxyOf({ loadBalancers }, name);
+  if (found !== null) return createHaproxy(found);
+  const known = loadBalancers.filter(({ type }) => type === 'haproxy').map((balancer) => balancer.name);
+  const those = known.length === 0 ? 'none' : known.join(', ');
+  throw new Error(`load balancer ${name} of type haproxy is not in the fleet file any more; it has ${those}`);
+}
+
+/** One a load balancer, since AWS's client keeps its credentials, and a new one when the fleet file says something else of it. */
+function rememberSlotBalancers(load: () => Fleet): (name: string) => SlotBalancer {
+  const opened = new Map<string, { readonly access: string; readonly balancer: SlotBalancer }>();
+  return (name) => {
+    const fleet = load();
+    const access = JSON.stringify(fleet.loadBalancers.filter((balancer) => balancer.name === name));
+    const remembered = opened.get(name);
+    if (remembered?.access === access) return remembered.balancer;
+    const balancer = openSlotBalancer(fleet, name);
+    opened.set(name, { access, balancer });
+    return balancer;
+  };
 }
 
 /** One engine a host, and a new one when the fleet file names another endpoint. */

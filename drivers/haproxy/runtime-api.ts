@@ -1,8 +1,8 @@
 import { connect, type NetConnectOpts } from 'node:net';
-import type { FleetLoadBalancer } from '../../model/fleet.ts';
+import type { Haproxy } from '../../model/fleet.ts';
 import { LoadBalancerError } from '../../model/load-balancer.ts';
 
-export type Balancer = Pick<FleetLoadBalancer, 'name' | 'endpoint'>;
+export type Balancer = Pick<Haproxy, 'name' | 'endpoint'>;
 
 /** Longest an answer may take, its connection with it; ms. HAProxy answers within one, and one that stands still for seconds serves nobody. */
 const ANSWER_MS = 5_000;
@@ -15,6 +15,7 @@ const END = /(^|\n)\n$/;
 
 /** What stands in its commands is a name, and nothing that could be another command. */
 const NAME = /^[A-Za-z0-9_.:-]+$/;
+const PATH = /^\/[A-Za-z0-9_.:/-]+$/;
 
 /**
  * Asks HAProxy's runtime API one thing, on a connection of its own. Returns the answer without its last, empty line.
@@ -47,6 +48,13 @@ export const describeBalancer = ({ name, endpoint }: Balancer): string => `load 
 export function nameInCommand(balancer: Balancer, what: 'backend' | 'server', name: string): string {
   if (NAME.test(name)) return name;
   const expected = `expected a ${what}'s name of letters, digits and _.:-, got ${JSON.stringify(name)}`;
+  throw new LoadBalancerError('refused', `${describeBalancer(balancer)}: ${expected}`);
+}
+
+/** The path of a map, if it can stand in a command. */
+export function mapInCommand(balancer: Balancer, path: string): string {
+  if (PATH.test(path)) return path;
+  const expected = `expected a map's absolute path of letters, digits and _.:-/, got ${JSON.stringify(path)}`;
   throw new LoadBalancerError('refused', `${describeBalancer(balancer)}: ${expected}`);
 }
 

@@ -47,9 +47,10 @@ describe('a fleet file', () => {
               keyFile: '/keys/key.pem',
             },
           },
+          address: '127.0.0.1',
           labels: { role: 'first' },
         },
-        { name: 'host-2', engine: { endpoint: 'unix:///run/docker.sock', tls: null }, labels: {} },
+        { name: 'host-2', engine: { endpoint: 'unix:///run/docker.sock', tls: null }, address: null, labels: {} },
       ],
       etcd: {
         endpoints: ['http://127.0.0.1:2379'],
@@ -72,6 +73,7 @@ describe('a fleet file', () => {
         },
         { name: 'db', selector: { app: 'db', tier: '1' }, balancer: null },
       ],
+      units: [],
       temporal: { address: '127.0.0.1:7233', namespace: 'default', ui: 'http://127.0.0.1:8233' },
     });
   });
@@ -113,6 +115,31 @@ etcd: { endpoints: [] }
     },
   );
 
+  test.each([
+    ['endpoint: "tcp://10.0.0.7:2376"', '', '10.0.0.7'],
+    ['endpoint: "tcp://host-7.lab:2376"', '', 'host-7.lab'],
+    ['endpoint: "tcp://[fd00::7]:2376"', '', '[fd00::7]'],
+    ['endpoint: "ssh://user@host-7"', '', null],
+    ['endpoint: "unix:///run/docker.sock"', ', address: host-7.lab', 'host-7.lab'],
+    ['endpoint: "tcp://127.0.0.1:2376"', ', address: "[fd00::7]"', '[fd00::7]'],
+  ])('has a host with %s%s at %s', async (engine, more, address) => {
+    const hosts = `hosts: [{ name: a, engine: { ${engine} }${more} }]`;
+    await using folder = await folderWith({
+      'fleet.yaml': `fleet: a\n${hosts}\netcd: { endpoints: ["http://a:1"] }\n`,
+    });
+
+    expect(loadFleet(join(folder.path, 'fleet.yaml')).hosts[0]?.address).toBe(address);
+  });
+
+  test.each(['host-7:80', 'http://host-7', 'fd00::7', ''])('refuses the address %j', async (address) => {
+    const host = `{ name: a, engine: { endpoint: "unix:///a" }, address: "${address}" }`;
+    await using folder = await folderWith({
+      'fleet.yaml': `fleet: a\nhosts: [${host}]\netcd: { endpoints: ["http://a:1"] }\n`,
+    });
+
+    expect(() => loadFleet(join(folder.path, 'fleet.yaml'))).toThrow('as others reach it, without a port');
+  });
+
   test('needs neither load balancers nor services', async () => {
     await using folder = await folderWith({ 'fleet.yaml': MINIMAL });
 
@@ -137,7 +164,7 @@ services:
     expect(problems).toEqual([
       '5:34: loadBalancers[0].endpoint: expected HAProxy\'s runtime API such as unix:///run/haproxy/admin.sock or tcp://10.0.0.5:9999, got "tcp://10.0.0.5"',
       '6:7: loadBalancers[1].name: "edge" is already loadBalancers[0].name',
-      '6:19: loadBalancers[1].type: expected haproxy, got "nginx"',
+      '6:19: loadBalancers[1].type: expected haproxy or elbv2, got "nginx"',
       '9:17: services[0].balancer.loadBalancer: expected one of this file\'s loadBalancers (edge), got "far"',
       '9:36: services[0].balancer.backend: expected a backend\'s name of letters, digits and _.:-, got "web; quit"',
       '9:58: services[0].balancer.server: expected a server\'s name of letters, digits and _.:-, with {host} and {container} for the member\'s own, got "{hostname}"',

@@ -1,4 +1,4 @@
-import { appendFile } from 'node:fs/promises';
+import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createPorts } from '../../worker/ports.ts';
@@ -17,7 +17,7 @@ describe('the load balancers of a worker', () => {
     const { ports, close } = createPorts(join(folder.path, 'fleet.yaml'), () => undefined);
 
     expect(() => ports.loadBalancer('edge')).toThrow(
-      'load balancer edge is not in the fleet file any more; it has none',
+      'load balancer edge of type haproxy is not in the fleet file any more; it has none',
     );
     await appendFile(
       join(folder.path, 'fleet.yaml'),
@@ -26,6 +26,27 @@ describe('the load balancers of a worker', () => {
 
     expect(await ports.loadBalancer('edge').servers('web')).toMatchObject([{ name: 'a', health: 'unchecked' }]);
     expect(() => ports.loadBalancer('other')).toThrow('it has edge');
+    close();
+  });
+
+  it('switch units as well, and are kept until the fleet file says something else of them', async () => {
+    const edge = 'loadBalancers: [{ name: edge, type: haproxy, endpoint: "tcp://127.0.0.1:1" }]\n';
+    await using folder = await folderWith({ 'fleet.yaml': FLEET });
+    const file = join(folder.path, 'fleet.yaml');
+    const { ports, close } = createPorts(file, () => undefined);
+
+    expect(() => ports.slotBalancer('edge')).toThrow(
+      'load balancer edge is not in the fleet file any more; it has none',
+    );
+    await writeFile(file, FLEET + edge);
+    const first = ports.slotBalancer('edge');
+
+    expect(ports.slotBalancer('edge')).toBe(first);
+    await writeFile(file, FLEET + edge.replace(':1"', ':2"'));
+    expect(ports.slotBalancer('edge')).not.toBe(first);
+    await writeFile(file, `${FLEET}loadBalancers: [{ name: edge, type: elbv2, region: eu-west-1 }]\n`);
+    expect(ports.slotBalancer('edge')).not.toBe(first);
+    expect(() => ports.loadBalancer('edge')).toThrow('of type haproxy is not in the fleet file any more; it has none');
     close();
   });
 });
