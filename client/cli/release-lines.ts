@@ -7,6 +7,14 @@ import { planServices, type PlannedService } from '../../model/plan.ts';
 import { formatAmount } from '../../model/policy.ts';
 import { releaseImages, releaseLabel, type Probe, type Step } from '../../model/release.ts';
 import type { ServiceStrategy } from '../../model/service.ts';
+import {
+  hasNoWayBack,
+  publishedPort,
+  type Slot,
+  type UnitMigration,
+  type UnitRelease,
+  type UnitService,
+} from '../../model/unit.ts';
 
 /** What `refit release build` tells people. */
 export function buildLines(built: BuiltRelease, published: Published | null): readonly string[] {
@@ -25,7 +33,7 @@ export function buildLines(built: BuiltRelease, published: Published | null): re
 
 /** What `refit release show` tells people. */
 export function releaseLines({ ref, release, sizeBytes, layers }: ReadRelease): readonly string[] {
-  const { host, upgradesFrom, fleets } = release;
+  const { host, upgradesFrom, fleets, units } = release;
   const images = releaseImages(release);
   const services = planServices(release);
   return [
@@ -43,6 +51,11 @@ export function releaseLines({ ref, release, sizeBytes, layers }: ReadRelease): 
     ...host.health.probes.map((probe) => `    ${probeText(probe)}`),
     `  services      ${services.length === 0 ? 'none' : ''}`.trimEnd(),
     ...services.map((service, index) => `    ${index + 1}. ${serviceText(service)}`),
+    `  units         ${units.length === 0 ? 'none' : ''}`.trimEnd(),
+    ...units.flatMap((unit, index) => [
+      `    ${index + 1}. ${unit.name}`,
+      ...unitTexts(unit).map((text) => `       ${text}`),
+    ]),
     `  images        ${images.length === 0 ? 'none' : ''}`.trimEnd(),
     ...images.map((image) => `    ${image}`),
   ];
@@ -68,6 +81,45 @@ function strategyText(strategy: ServiceStrategy): string {
 }
 
 const modeTexts = { create: 'as new containers', agent: "by the hosts' agents" } as const;
+
+function unitTexts({ services, addOns, accountData, migrations, tests }: UnitRelease): readonly string[] {
+  const list = (what: string, items: readonly string[]): readonly string[] =>
+    items.length === 0 ? [] : [`${what}: ${items.join(', ')}`];
+  return [
+    ...services.map(unitServiceText),
+    ...list(
+      'add-ons',
+      addOns.map(({ name, image }) => `${name} from ${image}`),
+    ),
+    ...list('migrations', migrations.map(migrationText)),
+    ...list('account data', accountData === null ? [] : [`beside ${accountData.beside}`]),
+    ...list(
+      'tests',
+      tests.map(({ name, beside }) => `${name} beside ${beside}`),
+    ),
+  ];
+}
+
+function unitServiceText(service: UnitService): string {
+  const { name, shared, members, image } = service;
+  const count = `${members} ${members === 1 ? 'member' : 'members'}`;
+  return `${name}${shared ? ' (shared)' : ''}: ${[count, ...portTexts(service)].join(', ')}, from ${image}`;
+}
+
+function portTexts({ port, shared, members }: UnitService): readonly string[] {
+  if (port === null) return [];
+  if (shared) return [`port ${publishedPort(port, 'shared', 1)}`];
+  const range = (slot: Slot): string =>
+    [...new Set([1, members])].map((ordinal) => publishedPort(port, slot, ordinal)).join('-');
+  return [`${members === 1 ? 'port' : 'ports'} ${range('blue')} (blue) and ${range('green')} (green)`];
+}
+
+function migrationText(migration: UnitMigration): string {
+  const { name, when, down } = migration;
+  if (when === 'contract') return `${name} (contract)`;
+  const back = hasNoWayBack(migration) ? 'no way back' : down === null ? 'stays on a return' : 'with a way back';
+  return `${name} (expand, ${back})`;
+}
 
 function stepText(step: Step): string {
   switch (step.type) {

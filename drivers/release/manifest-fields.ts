@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { isName } from '../../model/ids.ts';
 import { digestedImage } from './image-name.ts';
-import { parseDuration } from './quantities.ts';
+import { parseDuration, parseSize } from './quantities.ts';
 
-// Fields that steps and services of `release.yaml` share.
+// Fields that steps, services and units of `release.yaml` share.
 
 /**
  * A text of one form. The message is complete: whoever reads it sees what is expected, with an example. The pattern is
@@ -22,6 +22,13 @@ const DURATION = /^\d+(\.\d+)?(ms|s|m|h)$/;
 export const Duration = matching('a duration such as 10m, 30s or 500ms', DURATION)
   .transform(parseDuration)
   .meta({ description: 'A duration such as 10m, 30s or 500ms.' });
+
+const SIZE = /^\d+(\.\d+)?(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)$/;
+export const Size = z
+  .union([z.int().nonnegative(), matching('', SIZE).transform(parseSize)], {
+    error: 'expected a size such as 1GiB, 500MB or a number of bytes',
+  })
+  .meta({ description: 'A size such as 1GiB, 500MB or a number of bytes.' });
 
 /** Longest list of any kind: far beyond real releases, so that a wrong file is noticed before it is built. */
 const MAX_ITEMS = 1000;
@@ -54,6 +61,11 @@ export const Environment = z
   .record(z.string().regex(/^[^=\0]+$/), z.string())
   .meta({ description: 'Environment variables; numbers in quotes.' });
 
+export const TargetPath = matching('an absolute path without ".."', /^(?!.*\/\.\.?(\/|$))(\/[^/\0]+)+$/);
+export const FileMode = matching('an octal mode in quotes, such as "0644"', /^[0-7]{3,4}$/).transform((mode) =>
+  mode.padStart(4, '0'),
+);
+
 const HttpProbe = z.strictObject({
   type: z.literal('http'),
   url: matching('an address such as http://127.0.0.1:8080/health', /^https?:\/\//, (url) => URL.canParse(url)),
@@ -65,7 +77,7 @@ const TcpProbe = z.strictObject({
   host: matching('a host name or address', /^[\w.:-]+$/).default('127.0.0.1'),
   port: z.int().min(1).max(65_535),
 });
-const ExecProbe = z.strictObject({ type: z.literal('exec'), command: Command });
+export const ExecProbe = z.strictObject({ type: z.literal('exec'), command: Command });
 
 /** What can be asked of a host and of a container. */
 export const probes = [HttpProbe, TcpProbe, ExecProbe] as const;

@@ -2,20 +2,27 @@ import semver from 'semver';
 import { z } from 'zod';
 import { parseStepId } from '../../model/ids.ts';
 import { MAX_SERVICES } from '../../model/service.ts';
-import { Arguments, Command, Duration, Environment, Image, list, matching, name, probes } from './manifest-fields.ts';
-import { parseSize } from './quantities.ts';
+import { MAX_UNITS } from '../../model/unit.ts';
+import {
+  Arguments,
+  Command,
+  Duration,
+  Environment,
+  FileMode,
+  Image,
+  list,
+  matching,
+  name,
+  probes,
+  Size,
+  TargetPath,
+} from './manifest-fields.ts';
 import { Service } from './service-schema.ts';
+import { Unit } from './unit-schema.ts';
 
 /** `release.yaml` as authors write it. What comes out has the model's units: ms and bytes. */
 
 const PORT = /^(?:\d{1,3}(?:\.\d{1,3}){3}:)?(\d{1,5}):(\d{1,5})(?:\/(?:tcp|udp))?$/;
-const SIZE = /^\d+(\.\d+)?(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)$/;
-const Size = z
-  .union([z.int().nonnegative(), matching('', SIZE).transform(parseSize)], {
-    error: 'expected a size such as 1GiB, 500MB or a number of bytes',
-  })
-  .meta({ description: 'A size such as 1GiB, 500MB or a number of bytes.' });
-
 const StepId = name('a step')
   .transform(parseStepId)
   .meta({ description: 'Names the step in plans, reports and errors; unique in the release.' });
@@ -25,7 +32,6 @@ const UnitName = matching(
   /^[\w:.@\\-]+\.(service|socket|timer|path|target|mount)$/,
 );
 const SourcePath = matching('a path in the release\'s folder, without ".."', /^(?!.*(^|\/)\.\.(\/|$))[^/\0][^\0]*$/);
-const TargetPath = matching('an absolute path without ".."', /^(?!.*\/\.\.?(\/|$))(\/[^/\0]+)+$/);
 
 const FilesStep = z.strictObject({
   id: StepId,
@@ -34,9 +40,7 @@ const FilesStep = z.strictObject({
     z.strictObject({
       from: SourcePath.meta({ description: "The file in the release's folder." }),
       to: TargetPath.meta({ description: 'Where it goes on the host.' }),
-      mode: matching('an octal mode in quotes, such as "0644"', /^[0-7]{3,4}$/)
-        .transform((mode) => mode.padStart(4, '0'))
-        .default('0644'),
+      mode: FileMode.default('0644'),
       owner: Account.default('root'),
       group: Account.default('root'),
     }),
@@ -142,6 +146,10 @@ export const Manifest = z
       .max(MAX_SERVICES)
       .default([])
       .meta({ description: 'Services to upgrade once all hosts are; infrastructure first, then in this order.' }),
+    units: list(Unit)
+      .max(MAX_UNITS)
+      .default([])
+      .meta({ description: 'Blue/green installations; each is upgraded by: refit unit upgrade NAME REF' }),
   })
   .meta({ title: 'refit release', description: 'A release of refit, written as release.yaml' });
 

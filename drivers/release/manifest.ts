@@ -5,6 +5,8 @@ import { Manifest } from './manifest-schema.ts';
 import { namedFiles } from './named-files.ts';
 import { readPayload, type Payload } from './payload.ts';
 import { ReleaseProblems } from './release-problems.ts';
+import { repeated, textsAt } from './repeated.ts';
+import { unitProblems } from './unit-problems.ts';
 
 /** A release's folder, read and found to be right. */
 export type ReleaseSource = {
@@ -17,7 +19,7 @@ export type ReleaseSource = {
 export const MANIFEST_FILE = 'release.yaml';
 
 /** Words that releases will know later. */
-const LATER_FIELDS = ['units', 'migrations'];
+const LATER_FIELDS = ['migrations'];
 const LATER_STEPS = ['kernel', 'engine'];
 
 /** Throws ReleaseProblems with everything that is wrong, in the file's order. */
@@ -32,6 +34,7 @@ export async function readReleaseFolder(folder: string): Promise<ReleaseSource> 
   const problems = [
     ...malformed.map(later(document.value)),
     ...twice(document.value),
+    ...unitProblems(document.value),
     // A path that is none was said once already.
     ...payload.problems.filter(({ path }) => !malformed.some((other) => isSamePath(other.path, path))),
   ];
@@ -72,16 +75,5 @@ function twice(value: unknown): readonly Problem[] {
   const steps = itemPaths(value, ['host', 'steps']);
   const targets = steps.flatMap((step) => itemPaths(value, [...step, 'files']).map((file) => [...file, 'to']));
   const services = itemPaths(value, ['services']).map((service) => [...service, 'name']);
-  return [steps.map((step) => [...step, 'id']), targets, services].flatMap((paths) => repeated(value, paths));
-}
-
-function repeated(value: unknown, paths: readonly Problem['path'][]): readonly Problem[] {
-  const first = new Map<string, Problem['path']>();
-  return paths.flatMap((path) => {
-    const text = valueAt(value, path);
-    if (typeof text !== 'string') return [];
-    const earlier = first.get(text);
-    if (earlier === undefined) first.set(text, path);
-    return earlier === undefined ? [] : [{ path, message: `"${text}" is already ${formatPath(earlier)}` }];
-  });
+  return [steps.map((step) => [...step, 'id']), targets, services].flatMap((paths) => repeated(textsAt(value, paths)));
 }

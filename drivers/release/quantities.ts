@@ -19,6 +19,9 @@ export const parseDuration = (text: string): number => parseQuantity(text, MS);
 /** `1GiB` in bytes. The text has the form already. */
 export const parseSize = (text: string): number => parseQuantity(text, BYTES);
 
+/** `2%` as 0.02. The text has the form already. */
+export const parseShare = (text: string): number => Number(text.slice(0, -1)) / 100;
+
 /** `1.5 GiB`, for people. */
 export function formatSize(bytes: number): string {
   const unit = ['GiB', 'MiB', 'KiB'].find((name) => bytes >= (BYTES[name] ?? 1)) ?? 'B';

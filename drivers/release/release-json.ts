@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { isName, parseServiceId, parseStepId } from '../../model/ids.ts';
 import type { Release } from '../../model/release.ts';
+import { UnitJson } from './unit-json.ts';
 
-// The agent runs this on every host: nothing but zod and the model is imported here.
+// The agent runs this and unit-json.ts on every host: nothing else but zod and the model is imported here.
 
 /** Throws an Error that names the field when the text is no release that this version can install. */
 export function parseRelease(json: string): Release {
@@ -14,7 +15,10 @@ export function parseRelease(json: string): Release {
 }
 
 /** The same bytes for the same release: fields in alphabetical order. Its digest is the release's `contents`. */
-export const encodeRelease = (release: Release): string => `${JSON.stringify(sorted(release), null, 1)}\n`;
+export const encodeRelease = (release: Release): string => `${JSON.stringify(sorted(written(release)), null, 1)}\n`;
+
+/** Without units it has the bytes, and so the digest, of before there were any. */
+const written = ({ units, ...release }: Release): object => (units.length === 0 ? release : { ...release, units });
 
 const Command = z.array(z.string());
 const Name = z.string().refine(isName, 'expected a name');
@@ -124,6 +128,7 @@ const ReleaseJson = z.object({
   }),
   // Releases of before there were services.
   services: z.array(Service).default([]),
+  units: z.array(UnitJson).default([]),
   contents: z.array(z.object({ path: InnerPath, sha256: z.string().regex(/^[0-9a-f]{64}$/), sizeBytes: Count })),
 });
 

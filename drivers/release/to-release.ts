@@ -7,6 +7,7 @@ import { MANIFEST_FILE, type ReleaseSource } from './manifest.ts';
 import type { Manifest } from './manifest-schema.ts';
 import { payloadPath } from './payload.ts';
 import { strategyOf } from './service-schema.ts';
+import { toUnit } from './to-unit.ts';
 
 /** What the author wrote, as the model has it: units in the names, packages read, every file digested. */
 export function toRelease({ manifest, text, payload }: ReleaseSource): Release {
@@ -28,6 +29,7 @@ export function toRelease({ manifest, text, payload }: ReleaseSource): Release {
       },
     },
     services: manifest.services.map(toService),
+    units: manifest.units.map(toUnit),
     contents: contentsOf({ text, payload }),
   };
 }

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { releaseLines } from '../../client/cli/release-lines.ts';
-import { parseDigest, parseStepId } from '../../model/ids.ts';
+import { parseDigest, parseServiceId, parseStepId, parseUnitId } from '../../model/ids.ts';
 import type { ReadRelease } from '../../model/registry.ts';
+import { defaultUnitPolicy } from '../../model/unit.ts';
+import type { UnitContainer, UnitJob, UnitMigration, UnitRelease, UnitService } from '../../model/unit.ts';
 import { service } from '../fakes/release.ts';
 
 const DIGEST = parseDigest(`sha256:${'a'.repeat(64)}`);
@@ -30,6 +32,7 @@ test('a release is shown with its steps one a line, its probes and the images it
     '    exec sample self-test',
     '    unit sample.service is active',
     '  services      none',
+    '  units         none',
     '  images',
     `    ${IMAGE}`,
   ]);
@@ -50,10 +53,35 @@ test('services are shown in the order in which they go, with how, and their imag
     `    2. web: phases of 25%, to ${service('web').image}`,
     `    3. ui: one member after another, by the hosts' agents, to ${service('ui').image}`,
     `    4. catalog: all members at once, as new containers, to ${service('catalog').image}`,
+    '  units         none',
     '  images',
     `    ${IMAGE}`,
     ...['web', 'ui', 'catalog', 'dns'].map((name) => `    ${service(name).image}`),
   ]);
+});
+
+test('units are shown with their services, where these are reached, and what is run beside them', () => {
+  const lines = releaseLines({ ...read, release: { ...read.release, units: [unit] } });
+
+  expect(lines.slice(lines.indexOf('  units'), lines.indexOf('  images'))).toEqual([
+    '  units',
+    '    1. shop',
+    `       db (shared): 1 member, port 25432, from ${IMAGE}`,
+    `       web: 2 members, ports 20080-20081 (blue) and 20180-20181 (green), from ${IMAGE}`,
+    `       api: 1 member, port 21080 (blue) and 21180 (green), from ${IMAGE}`,
+    `       worker: 1 member, from ${IMAGE}`,
+    `       add-ons: exporter from ${IMAGE}`,
+    '       migrations: split (expand, no way back), index (expand, stays on a return), fill (expand, with a way back), drop (contract)',
+    '       account data: beside web',
+    '       tests: smoke beside web, load beside web',
+  ]);
+});
+
+test('a unit of services alone is shown without more', () => {
+  const bare = { ...unit, addOns: [], migrations: [], accountData: null, tests: [] };
+  const lines = releaseLines({ ...read, release: { ...read.release, units: [bare] } });
+
+  expect(lines.indexOf('  images') - lines.indexOf('  units')).toBe(2 + unit.services.length);
 });
 
 test('a release without steps and limits says so', () => {
@@ -65,6 +93,42 @@ test('a release without steps and limits says so', () => {
   expect(lines).toContain('  steps         none');
   expect(lines).toContain('  images        none');
 });
+
+const container: UnitContainer = { image: IMAGE, command: [], entrypoint: null, env: {}, files: [] };
+
+const unitService = (name: string, changes: Partial<UnitService>): UnitService => ({
+  ...{ ...container, name: parseServiceId(name), shared: false, members: 1, placement: { labels: {}, perHost: 1 } },
+  ...{ dependsOn: [], port: null, volumes: [], memoryBytes: null },
+  health: { minHealthyTimeMs: 0, deadlineMs: 1_000, probe: null },
+  ...changes,
+});
+
+const job = (name: string): UnitJob => ({ ...container, name, beside: parseServiceId('web'), timeoutMs: 1_000 });
+
+const migration = (name: string, changes: Partial<UnitMigration> = {}): UnitMigration => ({
+  ...{ ...job(name), when: 'expand', check: null, down: null, compatible: false },
+  ...changes,
+});
+
+const unit: UnitRelease = {
+  name: parseUnitId('shop'),
+  services: [
+    unitService('db', { shared: true, port: { inside: 5432, blue: 25432, green: 25432 } }),
+    unitService('web', { members: 2, port: { inside: 8080, blue: 20080, green: 20180 } }),
+    unitService('api', { port: { inside: 8080, blue: 21080, green: 21180 } }),
+    unitService('worker', {}),
+  ],
+  migrations: [
+    migration('split'),
+    migration('index', { compatible: true }),
+    migration('fill', { down: ['empty'] }),
+    migration('drop', { when: 'contract' }),
+  ],
+  accountData: job('account-data'),
+  addOns: [{ ...container, name: parseServiceId('exporter'), volumes: [] }],
+  tests: [job('smoke'), job('load')],
+  policy: defaultUnitPolicy,
+};
 
 const read: ReadRelease = {
   ref: { name: 'sample', version: '2.0.0', repository: 'registry.lab:5000/sample', digest: DIGEST, contents: DIGEST },
@@ -80,6 +144,7 @@ const read: ReadRelease = {
     upgradesFrom: ['^1.0.0'],
     fleets: [],
     services: [],
+    units: [],
     contents: [],
     host: {
       deadlineMs: 600_000,

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { sha256 } from '../../drivers/oci/blob.ts';
 import { readReleaseFolder } from '../../drivers/release/manifest.ts';
 import { encodeRelease, parseRelease } from '../../drivers/release/release-json.ts';
 import { toRelease } from '../../drivers/release/to-release.ts';
@@ -36,6 +37,13 @@ describe('release.json', () => {
 
     expect(read.services).toEqual([]);
     expect(read.host.steps).toEqual([containerStep]);
+  });
+
+  test('of a release without units has the digest that it had before there were any', async () => {
+    const text = encodeRelease(await small());
+
+    expect(sha256(text)).toBe('sha256:8be24ec5a6421591bb6e6b6a0ece91c58b885f54d73c5886679c79ef645efdb7');
+    expect(parseRelease(text).units).toEqual([]);
   });
 
   test('keeps every field of a service', async () => {

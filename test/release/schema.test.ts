@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { manifestJsonSchema } from '../../drivers/release/json-schema.ts';
 import { Manifest } from '../../drivers/release/manifest-schema.ts';
+import { unitProblems } from '../../drivers/release/unit-problems.ts';
 import { readText } from '../tidy/source.ts';
+import { unitOf } from './unit-manifest.ts';
 
 const validate = new Ajv2020({ allErrors: true, strict: false }).compile(manifestJsonSchema());
 
@@ -21,6 +23,10 @@ describe('the examples of docs/release.md', () => {
     expect(Manifest.safeParse(parse(text)).error?.issues ?? []).toEqual([]);
   });
 
+  test.each(examples)('the units of example %i fit together', (_number, text) => {
+    expect(unitProblems(parse(text))).toEqual([]);
+  });
+
   test.each(examples)('example %i is valid by the JSON Schema', (_number, text) => {
     validate(parse(text));
 
@@ -35,6 +41,8 @@ describe('the JSON Schema', () => {
     ['a version of two numbers', { name: 'a', version: '1.0', host: { steps: [] } }],
     ['a command that is a text', step({ type: 'run', check: 'true', command: ['true'] })],
     ['an image by tag', step({ type: 'container', name: 'a', image: 'registry.lab/a:1' })],
+    ['a unit without services', { ...step({ type: 'reboot' }), units: [{ name: 'shop', services: [] }] }],
+    ['an error rate that is a number', { ...step({ type: 'reboot' }), units: [unitOf({ soak: { maxErrorRate: 2 } })] }],
     ['a deadline without a unit', { name: 'a', version: '1.0.0', host: { steps: [], deadline: 5 } }],
   ])('refuses %s, as the build does', (_what, value) => {
     expect(validate(value)).toBe(false);
@@ -42,7 +50,10 @@ describe('the JSON Schema', () => {
   });
 
   test('describes fields to people who write one', () => {
-    expect(JSON.stringify(manifestJsonSchema())).toContain('Exit code 0: the effect is there already');
+    const text = JSON.stringify(manifestJsonSchema());
+
+    expect(text).toContain('Exit code 0: the effect is there already');
+    expect(text).toContain('How the new slot is watched after the cutover.');
   });
 });
 
