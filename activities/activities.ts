@@ -7,9 +7,10 @@ import type { ServicePolicy, ServiceUpgradeInput } from '../model/service.ts';
 import type { Finding } from '../model/upgrade.ts';
 import type { MemberActivities } from './member-activities.ts';
 import type { TrafficActivities } from './traffic-activities.ts';
+import type { UnitActivities } from './unit-activities.ts';
 
 /** The steps of an upgrade that touch the world. Each is idempotent: at least once, and perhaps twice at the same time. */
-export interface Activities extends MemberActivities, TrafficActivities {
+export interface Activities extends MemberActivities, TrafficActivities, UnitActivities {
   /** Fences earlier runs off: from now on agents and the bus obey this run only. The same run gets the same epoch again. */
   claimEpoch(
     input: RunInput & { readonly run: string; readonly startedAt: number },

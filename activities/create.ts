@@ -12,6 +12,7 @@ import type { Ports } from './ports.ts';
 import { createPreflight } from './preflight.ts';
 import { ReleaseCache } from './release-cache.ts';
 import { createTrafficActivities } from './create-traffic.ts';
+import { createUnitActivities } from './create-unit.ts';
 import { createVerifyFleet } from './verify.ts';
 
 /** The activities over the given ports. They take no decision: policy is the workflows'. */
@@ -39,5 +40,6 @@ export function createActivities(given: Ports): Activities {
     verifyFleet: createVerifyFleet(ports),
     ...createMemberActivities(ports),
     ...createTrafficActivities(ports),
+    ...createUnitActivities(ports),
   };
 }

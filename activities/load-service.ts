@@ -40,7 +40,7 @@ export function createLoadService(
 }
 
 /** A registry that can't be reached is waited for; what it answers otherwise no retry mends. */
-async function readRelease(releases: ReleaseCache, ref: ReleaseRef): Promise<ReadRelease> {
+export async function readRelease(releases: ReleaseCache, ref: ReleaseRef): Promise<ReadRelease> {
   try {
     return await releases.read(ref, cancellationSignal());
   } catch (error) {

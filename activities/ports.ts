@@ -18,6 +18,7 @@ import type { Bus, Clock } from '../model/ports.ts';
 import type { Jump } from '../model/preflight.ts';
 import type { Registry } from '../model/registry.ts';
 import type { Release } from '../model/release.ts';
+import type { SlotBalancer } from '../model/slot-balancer.ts';
 
 /** Everything that the activities touch; the worker puts the real ones here. */
 export type Ports = {
@@ -29,6 +30,10 @@ export type Ports = {
   readonly engine: (host: HostId) => Engine;
   /** One of the fleet file's, by its name there. */
   readonly loadBalancer: (name: string) => LoadBalancer;
+  /** The same, as what switches units between their slots. */
+  readonly slotBalancer: (name: string) => SlotBalancer;
+  /** A file that a unit's container gets, at most MAX_UNIT_FILE_BYTES; read when used, never kept. */
+  readonly readUnitFile: (path: string) => Promise<Uint8Array>;
   /** Lines `NAME=value` of a file on the worker's disk; read when used, never kept. */
   readonly readEnvFile: (file: string) => Promise<Readonly<Record<string, string>>>;
   /** Read at each use: a host added to the fleet file is there without a new worker. */

@@ -56,7 +56,7 @@ async function preflight(
   };
   const [etcd, missingImages, wereRead] = await Promise.all([
     ports.etcdHealth(signal),
-    findMissingImages(ports, read, signal),
+    findMissingImages(ports, releaseImages(read.release), signal),
     inParallel(hosts, MAX_PARALLEL, readOne),
   ]);
   const reading: FleetReading = {
@@ -89,12 +89,13 @@ async function readRelease(ports: PreflightPorts, input: PreflightInput, signal:
   }
 }
 
-async function findMissingImages(
+/** Those of the images that no registry has, or that could not be asked for. */
+export async function findMissingImages(
   { registry }: Pick<Ports, 'registry'>,
-  { release }: ReadRelease,
+  images: readonly string[],
   signal: AbortSignal,
 ): Promise<FleetReading['missingImages']> {
-  const found = await inParallel(releaseImages(release), MAX_PARALLEL, async (image) => {
+  const found = await inParallel(images, MAX_PARALLEL, async (image) => {
     try {
       return (await registry.exists(image, signal)) ? [] : [{ image, problem: 'its registry does not have it' }];
     } catch (error) {

@@ -18,6 +18,7 @@ import { fleet, fleetId, hostIds } from '../fakes/fleet.ts';
 import { FakeLoadBalancer } from '../fakes/load-balancer.ts';
 import { MemoryBus } from '../fakes/memory-bus.ts';
 import { readRelease, releaseRef } from '../fakes/release.ts';
+import { FakeSlotBalancer } from '../fakes/slot-balancer.ts';
 
 export const upgradeId = parseUpgradeId('lab-1');
 export const run = { fleet: fleetId, upgrade: upgradeId };
@@ -91,6 +92,8 @@ export function startHarness(count: number, connect?: () => Bus, clock: Clock = 
       return found === undefined ? Promise.reject(new Error(`${file} can't be read`)) : Promise.resolve(found);
     },
     loadFleet: () => ({ ...fleet(count), loadBalancers: [EDGE], services }),
+    slotBalancer: (name) => new FakeSlotBalancer(name),
+    readUnitFile: async (path) => Promise.reject(new Error(`${path} can't be read`)),
     registryAuth: async () => Promise.resolve(null),
     versionJump,
     etcdHealth: async () => Promise.resolve({ members: 3, unhealthy: etcd.unhealthy }),
