@@ -1,6 +1,7 @@
 import { isFailure } from '../model/host.ts';
 import { takePage } from '../model/pages.ts';
 import { countStates, type MemberProgress, type ServiceProgress } from '../model/service.ts';
+import type { JobRecord, UnitMemberProgress, UnitProgress } from '../model/unit-upgrade.ts';
 import type { HostProgress, Progress } from '../model/upgrade.ts';
 
 /** Longest record of an ended upgrade; characters. A payload of Temporal's stays under 16 kB. */
@@ -31,6 +32,30 @@ export function closingService(progress: ServiceProgress): ServiceProgress {
   if (members.length === progress.members.length) return { ...rest, members };
   const kept = new Set(members);
   return { ...rest, members, membersLeftOut: countStates(progress.members.filter((member) => !kept.has(member))) };
+}
+
+/** As an upgrade's: the output of jobs, of those that failed first; then as many members as there is room for. */
+export function closingUnit(progress: UnitProgress): UnitProgress {
+  const { decisions, findings, error } = progress;
+  const rest = {
+    ...{ ...progress, waiting: [], decisions: decisions.slice(-MAX_KEPT_DECISIONS), members: [] },
+    error: error?.slice(0, TEXT_LENGTH) ?? null,
+    findings: takePage(findings, { length: TEXT_LENGTH, items: findings.length }),
+    jobs: fitOutputs(progress.jobs),
+  };
+  const rankOf = ({ state }: UnitMemberProgress): number => (state === 'failed' ? 0 : 1);
+  return { ...rest, members: fitBeside(rest, progress.members, rankOf) };
+}
+
+function fitOutputs(jobs: readonly JobRecord[]): readonly JobRecord[] {
+  let room = TEXT_LENGTH;
+  const fitted = new Map<string, JobRecord>();
+  for (const job of [...jobs].sort((a, b) => Number(b.state === 'failed') - Number(a.state === 'failed'))) {
+    const output = room <= 0 ? '' : job.output.slice(-room);
+    room -= output.length;
+    fitted.set(job.name, { ...job, output });
+  }
+  return jobs.map((job) => fitted.get(job.name) ?? job);
 }
 
 /** Those that there is room for beside the rest, in their own order; those of the lowest rank first. */

@@ -40,7 +40,7 @@ export async function ask(run: Operated, { what, host, answers, isAnswered }: Qu
   run.wishes.resume = false;
   run.error = what;
   run.enter('waiting');
-  const movedOnBy = commandLines(run, [...answers, ...(run.isGoingBack ? [] : ['rollback']), 'abort']);
+  const movedOnBy = commandLines(run, [...answers, ...(run.refuseRollback() === null ? ['rollback'] : []), 'abort']);
   await run.wait({ what: `the operator: ${what}`, host, movedOnBy }, () => run.wishes.ending !== null || isAnswered());
   run.error = null;
   if (run.ending() === 'go') run.enter(before);

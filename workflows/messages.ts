@@ -1,6 +1,7 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { ContainerProgress } from '../model/container-upgrade.ts';
 import type { MemberId, ServiceProgress } from '../model/service.ts';
+import type { UnitProgress } from '../model/unit-upgrade.ts';
 import type {
   ApproveCommand,
   HostCommand,
@@ -44,10 +45,16 @@ export type ServiceQuestion = { readonly what: string | null };
 /** Of upgradeContainer. */
 export const containerProgress = defineQuery<ContainerProgress>('containerProgress');
 
+/** Of upgradeUnit: the same commands, `approve` for the cutover, and one of its own: the standby slot goes now. */
+export const unitProgress = defineQuery<UnitProgress>('unitProgress');
+export const deleteStandby = defineUpdate<CommandAnswer, [OperatorCommand]>('deleteStandby');
+
 /** One upgrade of a service, and of a container, at a time is Temporal's guarantee. */
 export const serviceWorkflowId = (fleet: string, service: string): string => `service/${fleet}/${service}`;
 export const containerWorkflowId = (fleet: string, { host, container }: MemberId): string =>
   `container/${fleet}/${host}/${container}`;
+export const unitWorkflowId = (fleet: string, unit: string): string => `unit/${fleet}/${unit}`;
+export const upgradeUnitType = 'upgradeUnit';
 export const upgradeServiceType = 'upgradeService';
 export const upgradeContainerType = 'upgradeContainer';
 

@@ -32,6 +32,11 @@ export abstract class Operated {
 
   abstract show(): void;
 
+  /** Why nothing can be taken back now, for people; null: it can. */
+  refuseRollback(): string | null {
+    return this.isGoingBack ? 'it is rolling back already' : null;
+  }
+
   /** What an operator types: `retry HOST` → `refit retry lab-7 HOST`. */
   abstract commandLine(command: string): string;
 

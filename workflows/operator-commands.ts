@@ -41,7 +41,7 @@ const resumeCommand: Command<OperatorCommand, Operated> = {
 
 const rollbackCommand: Command<OperatorCommand, Operated> = {
   description: 'take back all that this upgrade changed, in reverse order',
-  refuse: (run) => (run.wishes.ending === 'rollback' || run.isGoingBack ? 'it is rolling back already' : null),
+  refuse: (run) => (run.wishes.ending === 'rollback' ? 'it is rolling back already' : run.refuseRollback()),
   accept: (run) => {
     run.wishes.ending = 'rollback';
     run.wishes.pause = false;

@@ -51,6 +51,15 @@ export const atEngine = proxyActivities<Activities>({
   retry,
 });
 
+/** A step of a unit. What is cancelled is waited for: nothing of a slot is made any more while the slot is removed. */
+export const onUnit = proxyActivities<Activities>({
+  startToCloseTimeout: '1 day',
+  heartbeatTimeout: HEARTBEAT_TIMEOUT,
+  scheduleToCloseTimeout: GIVE_UP_AFTER,
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  retry,
+});
+
 /** Asks before anything is changed, or tidies what does no harm: whoever waits is told soon. */
 export const soon = proxyActivities<Activities>({
   startToCloseTimeout: '1 minute',

@@ -2,6 +2,7 @@ import { ActivityFailure, isCancellation, rootCause } from '@temporalio/workflow
 import { cutPages, PAGE_LENGTH } from '../model/pages.ts';
 import { isFenced } from './gate.ts';
 import { telling } from './proxies.ts';
+import type { Operated } from './operated.ts';
 import type { MemberRun, ServiceRun } from './service-run.ts';
 
 /** Members of one write to the bus: etcd takes 128 operations together. */
@@ -19,7 +20,7 @@ export async function tell(run: ServiceRun, members: readonly MemberRun[]): Prom
 }
 
 /** A step that the upgrade does not depend on: what it could not do is noted. */
-export async function bestEffort(run: ServiceRun, what: string, step: () => Promise<unknown>): Promise<void> {
+export async function bestEffort(run: Operated, what: string, step: () => Promise<unknown>): Promise<void> {
   try {
     await step();
   } catch (error) {

@@ -12,6 +12,7 @@ import { MAX_WAVE_HOSTS, packWaves, planServices, planWaves, type Plan, type Pla
 import { FakeChain } from './fake-chain.ts';
 import type { FakeFleet } from './fake-fleet.ts';
 import type { FakeHost } from './fake-host.ts';
+import { unitActivities } from './units.ts';
 import { createFakeMemberActivities } from './members.ts';
 import { whileBeating } from './while-beating.ts';
 
@@ -33,6 +34,7 @@ export function createFakeActivities(fleets: ReadonlyMap<FleetId, FakeFleet>): A
   };
   return {
     ...createFakeMemberActivities(on),
+    ...unitActivities(on),
     claimEpoch: on('claimEpoch', async (fleet, { run }) => {
       if (!fleet.epochs.includes(run)) fleet.epochs.push(run);
       return Promise.resolve({ epoch: fleet.epochs.indexOf(run) + 1 });

@@ -9,6 +9,7 @@ import { FakeHost } from './fake-host.ts';
 import { FakeMembers } from './fake-members.ts';
 import type { FakeChain } from './fake-chain.ts';
 import { FakeTraffic } from './fake-traffic.ts';
+import { FakeUnits } from './fake-units.ts';
 
 /** A whole fleet in memory: hosts with their agents, what the bus would hold, and faults to inject. */
 export class FakeFleet {
@@ -36,6 +37,8 @@ export class FakeFleet {
   chain: FakeChain | null = null;
   /** null: no service of the fleet is behind a load balancer. */
   traffic: FakeTraffic | null = null;
+  /** null: no unit is on the fleet. */
+  units: FakeUnits | null = null;
   /** Set: another run has taken over. */
   isFenced = false;
   /** What a probe answers, in turn; then that the step would work. */
@@ -78,6 +81,12 @@ export class FakeFleet {
   balance(): FakeTraffic {
     this.traffic = new FakeTraffic(this.name, [...this.hosts.keys()], (event) => this.changed(event));
     return this.traffic;
+  }
+
+  /** Puts a unit `shop` on it. */
+  install(): FakeUnits {
+    this.units = new FakeUnits(this.name, [...this.hosts.keys()], (event) => this.changed(event));
+    return this.units;
   }
 
   /** Every attempt of an activity fails with it, until it is mended. */

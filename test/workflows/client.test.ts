@@ -76,7 +76,7 @@ async function openSite(hosts: number): Promise<Site> {
 }
 
 const toFleet = (fleet: FleetId): Fleet => ({
-  ...{ fleet, hosts: [], registries: {}, loadBalancers: [], services: [] },
+  ...{ fleet, hosts: [], registries: {}, loadBalancers: [], services: [], units: [] },
   etcd: { endpoints: [], hostEndpoints: [], tls: null, hostTls: null },
   temporal: { address: temporal.address, namespace: 'default', ui: null },
 });
