@@ -16,6 +16,9 @@ export type Command =
   | { readonly name: 'approve'; readonly step: string; readonly reason?: string; readonly by: string }
   | { readonly name: 'retryHost' | 'skipHost'; readonly host: HostId; readonly reason?: string; readonly by: string };
 
+/** The one that only a unit's upgrade knows. */
+export type StandbyCommand = { readonly name: 'deleteStandby'; readonly reason?: string; readonly by: string };
+
 /** refused: it makes no sense now; nothing has changed, and `because` says why. */
 export type CommandOutcome =
   | { readonly outcome: 'accepted'; readonly message: string }
@@ -43,7 +46,7 @@ export const commandUpgrade = (
 export async function commandRun(
   temporal: TemporalConnection,
   target: CommandTarget,
-  command: Command,
+  command: Command | StandbyCommand,
 ): Promise<CommandOutcome> {
   try {
     const answer = await askWorker(temporal, target, () => send(temporal, target, command));
@@ -59,7 +62,7 @@ export async function commandRun(
 function send(
   temporal: TemporalConnection,
   { workflowId, upgrade }: CommandTarget,
-  command: Command,
+  command: Command | StandbyCommand,
 ): Promise<messages.CommandAnswer> {
   const handle = temporal.client.workflow.getHandle(workflowId);
   const { name: _, ...argument } = command;

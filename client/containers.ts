@@ -4,11 +4,11 @@ import type { FleetId } from '../model/ids.ts';
 import { memberName, type MemberId } from '../model/service.ts';
 import { containerProgress, containerWorkflowId, upgradeContainerType } from '../workflows/messages.ts';
 import { connectTemporal, type TemporalConnection } from './connection.ts';
-import { latestRun, type FoundUpgrade } from './find-upgrade.ts';
-import { withContainerBeat } from './member-beats.ts';
+import { latestFoundRun, type FoundRun } from './find-upgrade.ts';
+import { parseMemberBeats, withContainerBeat } from './member-beats.ts';
 import { toContainerProgress } from './member-parse.ts';
 import type { RunId } from './run-end.ts';
-import { isRunOver, lookAtRun, type RunLook } from './run-look.ts';
+import { isRunOver, lookAtRun, type RunKind, type RunLook } from './run-look.ts';
 import { runName } from './run-name.ts';
 import { startRun, type RunRequest } from './start-run.ts';
 import { watch, type Watcher } from './watch.ts';
@@ -31,14 +31,18 @@ export interface Containers {
   /** Upgrades a container in place, or takes its last upgrade back. */
   start(request: ContainerRequest): Promise<ContainerStart>;
   /** The latest run on a container; null: it had none. */
-  latest(container: MemberId): Promise<(FoundUpgrade & { readonly run: RunId }) | null>;
+  latest(container: MemberId): Promise<FoundRun | null>;
   /** Where a run is; null: Temporal knows of none. */
   look(run: RunId): Promise<ContainerLook | null>;
   watch(run: RunId, watcher: Watcher<ContainerLook>, signal: AbortSignal): Promise<ContainerLook | null>;
   close(): Promise<void>;
 }
 
-const kind = { query: containerProgress, parse: toContainerProgress, withBeats: withContainerBeat };
+const kind: RunKind<ContainerProgress> = {
+  query: containerProgress,
+  parse: toContainerProgress,
+  withBeats: (progress, beats) => withContainerBeat(progress, parseMemberBeats(beats)),
+};
 
 /** Connects to the fleet's Temporal. */
 export async function openContainers({ fleet }: { readonly fleet: Fleet }): Promise<Containers> {
@@ -47,11 +51,7 @@ export async function openContainers({ fleet }: { readonly fleet: Fleet }): Prom
   const look = (run: RunId): Promise<ContainerLook | null> => lookAtRun(temporal, name, { run, kind });
   return {
     start: (request) => start(temporal, name, request),
-    latest: async (container) => {
-      const workflowId = containerWorkflowId(name, container);
-      const found = await latestRun(temporal, workflowId);
-      return found === null ? null : { ...found, run: { workflowId, runId: found.runId } };
-    },
+    latest: (container) => latestFoundRun(temporal, containerWorkflowId(name, container)),
     look,
     watch: (run, watcher, signal) => watch({ look: () => look(run), isOver: isRunOver }, watcher, signal),
     close: () => temporal.connection.close(),

@@ -5,6 +5,7 @@ import { fleetWorkflowId, upgradeFleetType } from '../workflows/messages.ts';
 import { searchAttributes } from '../workflows/search-attributes.ts';
 import { askServer } from './bounded.ts';
 import type { TemporalConnection } from './connection.ts';
+import type { RunId } from './run-end.ts';
 
 /** One upgrade's run in Temporal. */
 export type FoundUpgrade = {
@@ -19,6 +20,9 @@ export type FoundUpgrade = {
   readonly startedAt: number;
   readonly finishedAt: number | null;
 };
+
+/** The same, as it is followed. */
+export type FoundRun = FoundUpgrade & { readonly run: RunId };
 
 /** Upgrades that a list names: the latest. */
 const LIST_LIMIT = 1_000;
@@ -52,6 +56,12 @@ export async function latestRun(temporal: TemporalConnection, workflowId: string
     if (error instanceof WorkflowNotFoundError) return null;
     throw error;
   }
+}
+
+/** The same, to be followed. */
+export async function latestFoundRun(temporal: TemporalConnection, workflowId: string): Promise<FoundRun | null> {
+  const found = await latestRun(temporal, workflowId);
+  return found === null ? null : { ...found, run: { workflowId, runId: found.runId } };
 }
 
 /** The fleet's upgrades, the latest first. */

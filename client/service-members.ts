@@ -1,29 +1,18 @@
-import { createEngine } from '../drivers/docker/engine.ts';
 import type { ContainerSummary } from '../model/engine.ts';
-import type { Fleet, FleetHost } from '../model/fleet.ts';
+import type { Fleet } from '../model/fleet.ts';
 import type { HostId } from '../model/ids.ts';
 import { standInOf } from '../model/replacement.ts';
 import type { Member, Service } from '../model/service.ts';
-
-/** Longest wait for a host's engine; ms. They are asked side by side. */
-const ENGINE_TIMEOUT_MS = 5_000;
+import { readContainers } from './labelled-containers.ts';
 
 export type SeenMember = Omit<Member, 'server' | 'id'>;
 /** What one host's engine shows of a service, or why it doesn't. */
 export type HostMembers = readonly SeenMember[] | { readonly problem: string };
 
 /** A service's members on every host, in the fleet's order. */
-export const readMembers = (fleet: Fleet, { selector }: Service): Promise<readonly HostMembers[]> =>
-  Promise.all(fleet.hosts.map((host) => askHost(host, selector)));
-
-async function askHost(host: FleetHost, selector: Service['selector']): Promise<HostMembers> {
-  try {
-    const signal = AbortSignal.timeout(ENGINE_TIMEOUT_MS);
-    return membersAmong(host.name, await createEngine(host.engine, host.name).listContainers(selector, signal));
-  } catch (error) {
-    // An engine that is away is a fact about its host, whatever the reason; the others are looked at all the same.
-    return { problem: `host ${host.name}: ${error instanceof Error ? error.message : String(error)}` };
-  }
+export async function readMembers(fleet: Fleet, { selector }: Service): Promise<readonly HostMembers[]> {
+  const hosts = await readContainers(fleet, selector);
+  return hosts.map((seen) => ('problem' in seen ? seen : membersAmong(seen.host, seen.containers)));
 }
 
 /** A member in the middle of its upgrade has several containers: the one that runs is the one that serves. Pure. */

@@ -4,11 +4,11 @@ import type { ServiceProgress } from '../model/service.ts';
 import { serviceProgress, serviceWorkflowId } from '../workflows/messages.ts';
 import { commandRun, type Command, type CommandOutcome } from './command-upgrade.ts';
 import { connectTemporal } from './connection.ts';
-import { latestRun, type FoundUpgrade } from './find-upgrade.ts';
-import { withServiceBeats } from './member-beats.ts';
+import { latestFoundRun, type FoundRun } from './find-upgrade.ts';
+import { parseMemberBeats, withServiceBeats } from './member-beats.ts';
 import { toServiceProgress } from './member-parse.ts';
 import type { RunId } from './run-end.ts';
-import { isRunOver, lookAtRun, type RunLook } from './run-look.ts';
+import { isRunOver, lookAtRun, type RunKind, type RunLook } from './run-look.ts';
 import { startService, type ServiceRequest, type ServiceStart } from './start-service.ts';
 import { takeServiceBack, type TakeBackOutcome } from './take-service-back.ts';
 import { watch, type Watcher } from './watch.ts';
@@ -17,7 +17,6 @@ export type { ServiceRequest, ServiceStart } from './start-service.ts';
 export type { TakeBackOutcome } from './take-service-back.ts';
 
 export type ServiceLook = RunLook<ServiceProgress>;
-export type ServiceRun = FoundUpgrade & { readonly run: RunId };
 
 /** Commands that a service's upgrade knows. */
 export type ServiceCommand = Extract<Command, { readonly name: 'pause' | 'resume' | 'rollback' | 'abort' }>;
@@ -29,7 +28,7 @@ export interface Services {
   /** Takes the service's last upgrade back, which is over. */
   takeBack(service: ServiceId, requestedBy: string): Promise<TakeBackOutcome>;
   /** The service's latest run; null: it had none. */
-  latest(service: ServiceId): Promise<ServiceRun | null>;
+  latest(service: ServiceId): Promise<FoundRun | null>;
   /** Where a run is; null: Temporal knows of none. */
   look(run: RunId): Promise<ServiceLook | null>;
   /** Asks the running upgrade for something; its own rules may refuse. */
@@ -38,18 +37,19 @@ export interface Services {
   close(): Promise<void>;
 }
 
-const kind = { query: serviceProgress, parse: toServiceProgress, withBeats: withServiceBeats };
+const kind: RunKind<ServiceProgress> = {
+  query: serviceProgress,
+  parse: toServiceProgress,
+  withBeats: (progress, beats) => withServiceBeats(progress, parseMemberBeats(beats)),
+};
 
 /** Connects to the fleet's Temporal. */
 export async function openServices({ fleet }: { readonly fleet: Fleet }): Promise<Services> {
   const temporal = await connectTemporal(fleet);
   const name = fleet.fleet;
   const look = (run: RunId): Promise<ServiceLook | null> => lookAtRun(temporal, name, { run, kind });
-  const latest = async (service: ServiceId): Promise<ServiceRun | null> => {
-    const workflowId = serviceWorkflowId(name, service);
-    const found = await latestRun(temporal, workflowId);
-    return found === null ? null : { ...found, run: { workflowId, runId: found.runId } };
-  };
+  const latest = (service: ServiceId): Promise<FoundRun | null> =>
+    latestFoundRun(temporal, serviceWorkflowId(name, service));
   return {
     start: (request) => startService(temporal, name, request),
     takeBack: async (service, requestedBy) =>

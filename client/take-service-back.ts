@@ -2,9 +2,8 @@ import type { FleetId, ServiceId } from '../model/ids.ts';
 import type { ServiceUpgradeInput } from '../model/service.ts';
 import { fleetWorkflowId } from '../workflows/messages.ts';
 import type { TemporalConnection } from './connection.ts';
-import { latestRun, type FoundUpgrade } from './find-upgrade.ts';
+import { latestRun, type FoundRun, type FoundUpgrade } from './find-upgrade.ts';
 import { toServiceInput } from './member-parse.ts';
-import type { RunId } from './run-end.ts';
 import { runName } from './run-name.ts';
 import { startServiceRun, type ServiceStart } from './start-service.ts';
 import { startedInput } from './started-input.ts';
@@ -14,7 +13,7 @@ export type TakeBackOutcome = ServiceStart | { readonly outcome: 'nothing'; read
 type TakeBack = {
   readonly service: ServiceId;
   readonly requestedBy: string;
-  readonly latest: (FoundUpgrade & { readonly run: RunId }) | null;
+  readonly latest: FoundRun | null;
 };
 
 /** Starts the way back of the service's last upgrade, with what that one was started with. */

@@ -42,6 +42,12 @@ const known: readonly KnownCommand[] = [
     summary: 'a service’s members, in phases or all at once: upgrade, status, rollback and more',
     load: async () => (await import('./services.ts')).registerServices,
   },
+  {
+    name: 'unit',
+    group: upgrading,
+    summary: 'a blue/green unit: upgrade, status, rollback, delete-standby and more',
+    load: async () => (await import('./units.ts')).registerUnits,
+  },
   { name: 'pause', group: operating, summary: 'start nothing new; what runs finishes', load: operate },
   { name: 'resume', group: operating, summary: 'go on after a pause, or once what failed is mended', load: operate },
   { name: 'rollback', group: operating, summary: 'take every changed host back, in reverse order', load: operate },

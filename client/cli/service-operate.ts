@@ -1,13 +1,21 @@
 import type { Command } from 'commander';
 import { parseServiceId, type ServiceId } from '../../model/ids.ts';
-import type { ServiceCommand, ServiceRun, Services } from '../services.ts';
+import type { FoundRun } from '../find-upgrade.ts';
+import type { ServiceCommand, Services } from '../services.ts';
 import { parsedBy, whoAmI } from './context.ts';
 import { exitCodes, fail } from './exit.ts';
 import { followService } from './follow-service.ts';
-import { outputOf, withExamples, type CommonOptions, type Output } from './output.ts';
+import {
+  knownRun,
+  runAtWork,
+  sendCommand,
+  speakerOf,
+  stateOf,
+  type Operated,
+  type OperateOptions,
+} from './operate-run.ts';
+import { outputOf, withExamples, type CommonOptions } from './output.ts';
 import { accepted, withServices } from './service-upgrade.ts';
-
-type OperateOptions = CommonOptions & { readonly reason?: string; readonly detach?: boolean };
 
 /** `refit service pause|resume|rollback|abort|watch NAME`. */
 export function registerServiceOperate(group: Command): void {
@@ -36,15 +44,10 @@ const operate =
     const output = outputOf(options);
     const service = parsedBy(parseServiceId, text);
     await withServices(async (services) => {
-      const latest = await known(services, service);
-      if (!latest.isRunning) {
-        fail(
-          exitCodes.wrongInput,
-          `upgrade ${latest.id} of service ${service} is over (${latest.state}); nothing was changed`,
-        );
-      }
-      await send(services, { service, latest, command: commandOf(name, options) }, output);
-      if (output.json) output.document(await stateOf(services, service, latest));
+      const operated = operatedService(services, service);
+      const latest = await runAtWork(operated);
+      await sendCommand(operated, { latest, command: { name, ...speakerOf(options) } }, output);
+      if (output.json) output.document({ id: latest.id, service, state: await stateOf(operated, latest) });
     });
   };
 
@@ -52,10 +55,11 @@ async function rollback(text: string, options: OperateOptions): Promise<void> {
   const output = outputOf(options);
   const service = parsedBy(parseServiceId, text);
   await withServices(async (services) => {
-    const latest = await known(services, service);
+    const operated = operatedService(services, service);
+    const latest = await knownRun(operated);
     const asked = latest.isRunning ? 'rollback' : 'takeBack';
     if (asked === 'rollback')
-      await send(services, { service, latest, command: commandOf('rollback', options) }, output);
+      await sendCommand(operated, { latest, command: { name: 'rollback', ...speakerOf(options) } }, output);
     const { id, run } = asked === 'rollback' ? latest : await takeBack(services, service);
     if (options.detach !== true) {
       await followService(services, { service, run, asked, stopsForOperator: true }, output);
@@ -66,7 +70,7 @@ async function rollback(text: string, options: OperateOptions): Promise<void> {
   });
 }
 
-async function takeBack(services: Services, service: ServiceId): Promise<Pick<ServiceRun, 'id' | 'run'>> {
+async function takeBack(services: Services, service: ServiceId): Promise<Pick<FoundRun, 'id' | 'run'>> {
   const outcome = await services.takeBack(service, whoAmI());
   if (outcome.outcome !== 'nothing') return accepted(outcome, service);
   fail(exitCodes.wrongInput, `${outcome.because}; nothing was changed`);
@@ -76,42 +80,17 @@ async function watch(text: string, options: CommonOptions): Promise<void> {
   const output = outputOf(options);
   const service = parsedBy(parseServiceId, text);
   await withServices(async (services) => {
-    const { run } = await known(services, service);
+    const { run } = await knownRun(operatedService(services, service));
     // On a terminal somebody is there who may resume it in another window and wants to see it go on.
     await followService(services, { service, run, asked: 'upgrade', stopsForOperator: !output.people.isTTY }, output);
   });
 }
 
-async function known(services: Services, service: ServiceId): Promise<ServiceRun> {
-  const latest = await services.latest(service);
-  if (latest !== null) return latest;
-  fail(
-    exitCodes.wrongInput,
-    `service ${service} had no upgrade yet; begin with: refit service upgrade ${service} IMAGE`,
-  );
-}
-
-function commandOf(name: ServiceCommand['name'], { reason }: OperateOptions): ServiceCommand {
-  return { name, by: whoAmI(), ...(reason !== undefined && { reason }) };
-}
-
-async function send(
-  services: Services,
-  {
-    service,
-    latest,
-    command,
-  }: { readonly service: ServiceId; readonly latest: ServiceRun; readonly command: ServiceCommand },
-  output: Output,
-): Promise<void> {
-  const outcome = await services.command(service, command);
-  if (outcome.outcome === 'refused') {
-    fail(exitCodes.wrongInput, `upgrade ${latest.id} of service ${service}: ${outcome.because}; nothing was changed`);
-  }
-  output.say(`upgrade ${latest.id}: ${outcome.message}; watch it with: refit service watch ${service}`);
-}
-
-async function stateOf(services: Services, service: ServiceId, { id, run }: ServiceRun): Promise<object> {
-  const look = await services.look(run);
-  return { id, service, state: look !== null && 'progress' in look ? look.progress.state : null };
-}
+const operatedService = (services: Services, service: ServiceId): Operated<ServiceCommand> => ({
+  what: `service ${service}`,
+  watchCommand: `refit service watch ${service}`,
+  beginCommand: `refit service upgrade ${service} IMAGE`,
+  latest: () => services.latest(service),
+  look: (run) => services.look(run),
+  command: (command) => services.command(service, command),
+});

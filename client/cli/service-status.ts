@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import { parseServiceId, type ServiceId } from '../../model/ids.ts';
+import { parseServiceId } from '../../model/ids.ts';
 import type { MemberServer, ServiceProgress } from '../../model/service.ts';
 import { serviceStatus, type MemberStatus, type ServiceStatus } from '../service-status.ts';
 import { openServices } from '../services.ts';
-import { Unreachable } from '../unreachable.ts';
 import { openFleet, parsedBy } from './context.ts';
 import { exitCodes, fail } from './exit.ts';
+import { latestUpgrade, type LatestUpgrade } from './latest-upgrade.ts';
 import { serviceDocument } from './member-documents.ts';
 import { outputOf, withExamples, type CommonOptions } from './output.ts';
 import { serviceLines } from './service-lines.ts';
@@ -24,46 +24,37 @@ export function registerServiceStatus(group: Command): void {
   ).action(status);
 }
 
-/** The service's latest upgrade, over or not; a text: it can't be told, and why. */
-type LatestUpgrade = ServiceProgress | string | null;
-
 async function status(text: string, options: CommonOptions): Promise<void> {
   const output = outputOf(options);
   const name = parsedBy(parseServiceId, text);
   const fleet = openFleet();
-  const [seen, upgrade] = await Promise.all([serviceStatus(fleet, name), latestUpgrade(fleet, name)]);
+  const [seen, upgrade] = await Promise.all([
+    serviceStatus(fleet, name),
+    latestUpgrade(
+      () => openServices({ fleet }),
+      (services) => services.latest(name),
+    ),
+  ]);
   const problems = typeof upgrade === 'string' ? [...seen.problems, upgrade] : seen.problems;
   if (output.json) output.document(statusDocument(seen, upgrade, problems));
   else output.say(serviceStatusText(seen, upgrade, Date.now()));
   if (problems.length > 0) fail(exitCodes.unreachable, problems.map((problem) => `not seen: ${problem}`).join('\n'));
 }
 
-async function latestUpgrade(fleet: Parameters<typeof serviceStatus>[0], name: ServiceId): Promise<LatestUpgrade> {
-  try {
-    const services = await openServices({ fleet });
-    try {
-      const latest = await services.latest(name);
-      const look = latest === null ? null : await services.look(latest.run);
-      return look !== null && 'progress' in look ? look.progress : null;
-    } finally {
-      await services.close();
-    }
-  } catch (error) {
-    if (error instanceof Unreachable) return error.message;
-    throw error;
-  }
-}
-
 function statusDocument(
   { service, members }: ServiceStatus,
-  upgrade: LatestUpgrade,
+  upgrade: LatestUpgrade<ServiceProgress>,
   problems: readonly string[],
 ): object {
   const told = upgrade === null || typeof upgrade === 'string' ? null : serviceDocument(upgrade);
   return { service: service.name, upgrade: told, members, problems };
 }
 
-export function serviceStatusText({ service, members }: ServiceStatus, upgrade: LatestUpgrade, now: number): string {
+export function serviceStatusText(
+  { service, members }: ServiceStatus,
+  upgrade: LatestUpgrade<ServiceProgress>,
+  now: number,
+): string {
   const selector = Object.entries(service.selector).map(([label, value]) => `${label}=${value}`);
   const head = ['HOST', 'MEMBER', 'STATE', '', 'IMAGE', 'SERVER'];
   return [

@@ -6,7 +6,7 @@ import { runVerdict } from './run-verdict.ts';
 import { isMemberAtWork } from './service-lines.ts';
 import { shortImage } from './standing-lines.ts';
 import type { Verdict } from './verdict.ts';
-import { commandsOf } from './wait-lines.ts';
+import { waitMessage } from './wait-lines.ts';
 
 /** rollback: of an upgrade at work · takeBack: of one that was over. */
 export type AskedOfService = 'upgrade' | 'rollback' | 'takeBack';
@@ -22,7 +22,7 @@ export function serviceNeedsOperator({ state, members }: ServiceProgress): boole
 }
 
 function ofProgress(progress: ServiceProgress, asked: AskedOfService): Verdict {
-  if (serviceNeedsOperator(progress)) return { exitCode: exitCodes.waiting, message: waitingMessage(progress) };
+  if (serviceNeedsOperator(progress)) return { exitCode: exitCodes.waiting, message: waitMessage(progress) };
   const { id, service, state } = progress;
   switch (state) {
     case 'succeeded':
@@ -65,15 +65,6 @@ function doneMessage(progress: ServiceProgress): string {
 
 const backMessage = (progress: ServiceProgress): string =>
   `service ${progress.service} is as it was before: ${countOfState(progress, 'RolledBack')} of ${countAll(progress)} members went back`;
-
-function waitingMessage({ id, state, waiting }: ServiceProgress): string {
-  const whats = waiting.map((wait) => wait.what).join(', ');
-  const head = state === 'paused' ? `upgrade ${id} is paused` : `upgrade ${id} waits for ${whats || 'an operator'}`;
-  const commands = commandsOf(waiting);
-  return [head, ...(commands.length === 0 ? [] : ['what can be done:']), ...commands.map((each) => `  ${each}`)].join(
-    '\n',
-  );
-}
 
 const failures = ({ members }: ServiceProgress): readonly string[] =>
   members.flatMap(({ host, container, error }) => (error === undefined ? [] : [`  ${container} on ${host}: ${error}`]));

@@ -1,5 +1,5 @@
 import { isFailure } from '../../model/host.ts';
-import type { Progress, UpgradeState } from '../../model/upgrade.ts';
+import type { Finding, Progress, UpgradeState } from '../../model/upgrade.ts';
 import { isHostAtWork } from '../merge-progress.ts';
 import { exitCodes, type ExitCode } from './exit.ts';
 import { formatDuration } from './quantity.ts';
@@ -67,12 +67,12 @@ export function nextCommands(progress: Progress): readonly string[] {
 /** Whether a wait's mover is something to type, rather than something that happens. */
 export const isCommand = (movedOnBy: string): boolean => movedOnBy.startsWith('refit ');
 
-export function findingsMessage(progress: Progress): string {
-  const lines = progress.findings.map(
-    ({ host, severity, what, remedy }) => `  ${severity}: ${host ?? 'fleet'}: ${what}; ${remedy}`,
-  );
-  return [`${progress.release} was refused before any host was touched:`, ...lines].join('\n');
-}
+export const findingsMessage = ({ release, findings }: Progress): string =>
+  [`${release} was refused before any host was touched:`, ...findingLines(findings)].join('\n');
+
+/** A line for each, with what to do next. */
+export const findingLines = (findings: readonly Finding[]): readonly string[] =>
+  findings.map(({ host, severity, what, remedy }) => `  ${severity}: ${host ?? 'fleet'}: ${what}; ${remedy}`);
 
 function waitingMessage(progress: Progress): string {
   const { id, state, waiting } = progress;

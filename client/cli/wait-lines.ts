@@ -1,4 +1,4 @@
-import type { Waiting } from '../../model/upgrade.ts';
+import type { UpgradeState, Waiting } from '../../model/upgrade.ts';
 import type { Line } from './progress-lines.ts';
 import { formatDuration } from './quantity.ts';
 import { isCommand } from './verdict.ts';
@@ -23,6 +23,20 @@ export function waitChanges(before: readonly Waiting[], after: readonly Waiting[
 export const commandsOf = (waiting: readonly Waiting[]): readonly string[] => [
   ...new Set(waiting.flatMap((wait) => wait.movedOnBy.split(' | ')).filter(isCommand)),
 ];
+
+/** What the operator of an upgrade that is paused or waits can do; `otherwise`: commands for waits that name none. */
+export function waitMessage(
+  { id, state, waiting }: { readonly id: string; readonly state: UpgradeState; readonly waiting: readonly Waiting[] },
+  otherwise: readonly string[] = [],
+): string {
+  const whats = waiting.map((wait) => wait.what).join(', ');
+  const head = state === 'paused' ? `upgrade ${id} is paused` : `upgrade ${id} waits for ${whats || 'an operator'}`;
+  const named = commandsOf(waiting);
+  const commands = named.length === 0 ? otherwise : named;
+  return [head, ...(commands.length === 0 ? [] : ['what can be done:']), ...commands.map((each) => `  ${each}`)].join(
+    '\n',
+  );
+}
 
 /** Commands have lines of their own. */
 export const mover = ({ movedOnBy }: Waiting): string => (isCommand(movedOnBy) ? '' : `; moved on by: ${movedOnBy}`);

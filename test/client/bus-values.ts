@@ -33,7 +33,7 @@ export const makeReport = (changes: Partial<Report> = {}): Report => ({
 });
 
 export const makeHostOnBus = (name: string): HostOnBus => ({
-  host: { name: parseHostId(name), engine: { endpoint: 'tcp://127.0.0.1:1', tls: null }, labels: {} },
+  host: { name: parseHostId(name), engine: { endpoint: 'tcp://127.0.0.1:1', tls: null }, address: null, labels: {} },
   order: null,
   report: null,
   alive: null,
@@ -46,5 +46,6 @@ export const makeFleet = (...names: readonly string[]): Fleet => ({
   registries: {},
   loadBalancers: [],
   services: [],
+  units: [],
   temporal: null,
 });

@@ -17,6 +17,13 @@ function writeFleet(): string {
     'hosts: [{ name: host-1, engine: { endpoint: "tcp://127.0.0.1:1" } }]',
     'etcd: { endpoints: ["http://127.0.0.1:1"], hostEndpoints: ["http://127.0.0.1:1"] }',
     'registries: { "registry.lab:5000": { endpoint: "http://127.0.0.1:1" } }',
+    'loadBalancers: [{ name: edge, type: haproxy, endpoint: "tcp://127.0.0.1:2" }]',
+    'units:',
+    '  - name: shop',
+    '    balancer:',
+    '      loadBalancer: edge',
+    '      map: /etc/haproxy/shop.map',
+    '      frontends: [{ service: web, backend: "shop-web-{slot}" }]',
     'temporal: { address: "127.0.0.1:1", namespace: default, ui: "http://127.0.0.1:2" }',
   ];
   writeFileSync(file, text.join('\n'));
@@ -41,6 +48,7 @@ describe('the command line', () => {
       'upgrades',
       'container',
       'service',
+      'unit',
       'plan',
       'pause',
       'rollback',
@@ -65,6 +73,10 @@ describe('the command line', () => {
     ['service', 'upgrade'],
     ['service', 'status'],
     ['service', 'rollback'],
+    ['unit', 'upgrade'],
+    ['unit', 'status'],
+    ['unit', 'approve'],
+    ['unit', 'delete-standby'],
     ['plan'],
     ['pause'],
     ['approve'],
@@ -91,6 +103,8 @@ describe('the command line', () => {
     ['an option where a host is due', ['container', 'upgrade', '--bogus', 'h', 'c', 'x:1'], "unknown option '--bogus'"],
     ['an unknown option of a service', ['service', 'upgrade', 'web', 'x:1', '--bogus'], "unknown option '--bogus'"],
     ['a name that no service has', ['service', 'status', 'My Web'], 'expected a service name'],
+    ['an error rate of a unit that is none', ['unit', 'upgrade', 'shop', 'x:1', '--max-error-rate', '2'], 'or none'],
+    ['a name that no unit has', ['unit', 'delete-standby', 'My Shop'], 'expected a unit name'],
     ['no fleet file', ['fleet'], 'expected this file in'],
     ['no fleet file to serve', ['dev'], 'expected this file in'],
   ])('refuses %s as wrong input', async (_, argv, message) => {
@@ -114,6 +128,9 @@ describe('the command line', () => {
     ['Temporal for a container', ['container', 'rollback', 'host-1', 'db'], 'temporal at 127.0.0.1:1 does not answer'],
     ['Temporal for a service', ['service', 'pause', 'web'], 'temporal at 127.0.0.1:1 does not answer'],
     ['an engine', ['service', 'status', 'web'], 'not seen: host host-1: '],
+    ['Temporal for a unit', ['unit', 'rollback', 'shop'], 'temporal at 127.0.0.1:1 does not answer'],
+    ['an engine for a unit', ['unit', 'status', 'shop'], 'not seen: host host-1: '],
+    ['a unit’s load balancer', ['unit', 'status', 'shop'], '127.0.0.1:2'],
   ])('says that %s can’t be reached, where, and ends with 3', async (_, argv, message) => {
     const { exitCode, stderr } = await refit(argv, { env: { REFIT_FLEET: writeFleet() } });
 
@@ -153,6 +170,17 @@ describe('the command line', () => {
     const status: unknown = JSON.parse(stdout);
     expect(status).toMatchObject({ service: 'web', upgrade: null, members: [] });
     expect(JSON.stringify(status)).toContain('etcd at http://127.0.0.1:1 does not answer');
+  });
+
+  it('shows of a unit what it can, and names what it could not see', async () => {
+    const { exitCode, stdout } = await refit(['unit', 'status', 'shop', '--json'], {
+      env: { REFIT_FLEET: writeFleet() },
+    });
+
+    expect(exitCode).toBe(3);
+    const status: unknown = JSON.parse(stdout);
+    expect(status).toMatchObject({ unit: 'shop', active: null, upgrade: null, containers: [] });
+    expect(status).toMatchObject({ balancer: { loadBalancer: 'edge', servers: [] } });
   });
 
   it('takes the fleet file before and after the command', async () => {

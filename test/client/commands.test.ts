@@ -7,6 +7,7 @@ describe('the command that the arguments ask for', () => {
     [['--json', 'upgrades', 'show', 'lab-1'], 'upgrades'],
     [['--fleet', 'upgrade', 'fleet', 'status'], 'fleet'],
     [['help', 'upgrade'], 'upgrade'],
+    [['unit', 'upgrade', 'shop', 'sample:2'], 'unit'],
     [['--help'], undefined],
     [[], undefined],
   ])('%j', (argv, name) => expect(commandName(argv)).toBe(name));

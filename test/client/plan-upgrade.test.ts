@@ -23,6 +23,7 @@ const release: Release = {
     health: { probes: [], minHealthyTimeMs: 0, deadlineMs: 1_000 },
   },
   services: [],
+  units: [],
   contents: [],
 };
 const read: ReadRelease = {
