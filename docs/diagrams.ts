@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { agentTransitions } from '../model/agent-phase.ts';
 import { hostTransitions } from '../model/host.ts';
 import { memberTransitions } from '../model/service.ts';
+import { unitStepTransitions } from '../model/unit-upgrade.ts';
 import { standingTransitions, upgradeTransitions } from '../model/upgrade.ts';
 
 type Table = Readonly<Record<string, readonly string[]>>;
@@ -16,6 +17,7 @@ export const diagrams: readonly Diagram[] = [
   { name: 'host', file: 'ARCHITECTURE.md', table: hostTransitions },
   { name: 'service', file: 'ARCHITECTURE.md', table: standingTransitions },
   { name: 'member', file: 'ARCHITECTURE.md', table: memberTransitions },
+  { name: 'unit step', file: 'units.md', table: unitStepTransitions },
 ];
 
 /** A table of transitions as a Mermaid state diagram, as GitHub draws it. */
