@@ -1,6 +1,6 @@
 import { memberCount } from './etcd.ts';
 import { MAX_HOSTS, balancerAddress, hostAddress, registryAddress } from './network.ts';
-import { pickPorts, type PortPicker } from './ports.ts';
+import { isFreeOnLoopback, pickPorts, type PortPicker } from './ports.ts';
 import type { LabHost, LabState } from './state.ts';
 
 /** Hosts of a lab when nothing is said: enough for a wave beside a gatekeeper, and for three etcd members. */
@@ -25,7 +25,9 @@ export async function planLab(
   subnet: string,
   options: { wanted: number | undefined; old: LabState | undefined },
 ): Promise<LabState> {
-  const ports = pickPorts(lab);
+  // Nobody listens on the ports of a lab that does not run.
+  const own = portsOf(options.old);
+  const ports = pickPorts(lab, async (port) => !own.includes(port) && isFreeOnLoopback(port));
   const base = options.old ?? (await emptyLab(lab, subnet, ports));
   const count = Math.max(options.wanted ?? base.hosts.length, base.hosts.length) || DEFAULT_HOSTS;
   const members = base.hosts.length === 0 ? memberCount(count) : 0;
@@ -33,7 +35,15 @@ export async function planLab(
   for (let index = hosts.length; index < count; index += 1) {
     hosts.push(await planHost(base.subnet, index, { ports, member: index < members }));
   }
-  return { ...base, balancer: base.balancer ?? (await planBalancer(base.subnet, ports)), hosts };
+  return { ...base, balancer: await planBalancer(base, ports), hosts };
+}
+
+function portsOf(state: LabState | undefined): readonly number[] {
+  if (state === undefined) return [];
+  const { balancer, registry, temporal, hosts } = state;
+  const balanced = [balancer?.webPort, balancer?.runtimePort, balancer?.shop?.webPort, balancer?.shop?.apiPort];
+  const published = hosts.flatMap(({ ports: { engine, etcd, http } }) => [engine, etcd, http]);
+  return [registry.port, temporal.port, temporal.uiPort, ...balanced, ...published].filter((port) => port != null);
 }
 
 async function planHost(subnet: string, index: number, kind: { ports: PortPicker; member: boolean }): Promise<LabHost> {
@@ -48,8 +58,14 @@ async function planHost(subnet: string, index: number, kind: { ports: PortPicker
   };
 }
 
-async function planBalancer(subnet: string, ports: PortPicker): Promise<LabState['balancer']> {
-  return { address: balancerAddress(subnet), webPort: await ports.next(), runtimePort: await ports.next() };
+async function planBalancer({ subnet, balancer }: LabState, ports: PortPicker): Promise<LabState['balancer']> {
+  const kept = balancer ?? {
+    address: balancerAddress(subnet),
+    webPort: await ports.next(),
+    runtimePort: await ports.next(),
+    shop: null,
+  };
+  return { ...kept, shop: kept.shop ?? { webPort: await ports.next(), apiPort: await ports.next() } };
 }
 
 async function emptyLab(lab: string, subnet: string, ports: PortPicker): Promise<LabState> {

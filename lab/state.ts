@@ -11,6 +11,14 @@ const hostSchema = z.object({
   ports: z.object({ engine: port, etcd: port.nullable(), http: port }),
 });
 
+const balancerSchema = z.object({
+  address: z.string(),
+  webPort: port,
+  runtimePort: port,
+  // Of the unit `shop`; a balancer of before there was one gets them when the lab is brought up again.
+  shop: z.object({ webPort: port, apiPort: port }).nullable().default(null),
+});
+
 const stateSchema = z.object({
   version: z.literal(1),
   lab: z.string(),
@@ -18,7 +26,7 @@ const stateSchema = z.object({
   hosts: z.array(hostSchema),
   registry: z.object({ address: z.string(), port }),
   // A lab of before there was one; it gets one when it is brought up again.
-  balancer: z.object({ address: z.string(), webPort: port, runtimePort: port }).nullable().default(null),
+  balancer: balancerSchema.nullable().default(null),
   temporal: z.object({ port, uiPort: port, process: processSchema.nullable() }),
   workers: z.array(processSchema),
 });

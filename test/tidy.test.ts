@@ -21,7 +21,7 @@ const roots = [
   /\.test\.ts$/,
   /^test\/setup\/(parts|lab|lab-is-up)\.ts$/,
   /^docs\/diagrams\.ts$/,
-  /^lab\/sample\/(dns|web)\//,
+  /^lab\/sample\/(dns|shop|web)\//,
 ];
 
 const sources = readSources();

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { openLab, type Lab } from '../lab.ts';
-import { webUrl } from '../haproxy.ts';
+import { shopUrls, webUrl } from '../haproxy.ts';
 import { REGISTRY_NAME, registryEndpoint } from '../registry.ts';
 import { DEFAULT_LAB } from '../paths.ts';
 import type { Fleet } from '../../model/fleet.ts';
@@ -15,6 +15,7 @@ import { measure, versionOf, type DemoHost, type Measured } from './measure.ts';
 import { say, step } from './narration.ts';
 import { runRefit, latestTimes } from './refit.ts';
 import { resultTable, serviceLine } from './result.ts';
+import { showUnit } from './unit.ts';
 
 /** Its users come through the load balancer. */
 const SERVICE = 'web';
@@ -55,7 +56,11 @@ async function main(): Promise<number> {
   const after = await Promise.all(hosts.map((host) => measure(lab, host)));
   process.stdout.write(`\n${resultTable({ before, after, seen, times })}\n\n`);
   say(serviceLine(after, seen.get(SERVICE)));
-  return conclude(lab, up.state, after);
+  const urls = up.state.balancer === null ? null : shopUrls(up.state.balancer);
+  const isUnitThere = urls !== null && (await showUnit(lab, urls, registriesOf(up.state)));
+  const exit = conclude(lab, up.state, after);
+  if (!isUnitThere) say(`the unit was not measured at ${NEXT_VERSION} with every request answered`);
+  return isUnitThere ? exit : 1;
 }
 
 async function publish(state: LabState, lab: Lab): Promise<void> {

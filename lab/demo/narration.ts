@@ -1,5 +1,5 @@
 /** Steps that the demo announces. */
-const STEPS = 5;
+const STEPS = 7;
 
 /** A heading: what happens next, in a newcomer's words. */
 export function step(number: number, text: string): void {

@@ -1,6 +1,7 @@
 import { table } from '../../client/cli/table.ts';
 import type { Seen } from './load.ts';
 import { versionOf, type Measured } from './measure.ts';
+import type { Serving } from './unit.ts';
 
 export type Result = {
   readonly before: readonly Measured[];
@@ -39,6 +40,15 @@ export function serviceLine(after: readonly Measured[], seen: Seen | undefined):
     seen === undefined ? '' : `; through the load balancer ${seen.answered} requests answered, ${seen.failed} failed`;
   return `service web: ${counts.join(', ') || 'no member answers'}${users}`;
 }
+
+/** Which slot of the unit serves now, and what its users saw of the change. */
+export function unitLine({ before, after, seen }: UnitResult): string {
+  const now = after === null ? 'nobody answers' : `${after.version} serves out of slot ${after.slot}`;
+  const was = before === null ? '' : ` (before: ${before.version} out of ${before.slot})`;
+  return `unit shop: ${now}${was}; through the load balancer ${seen.answered} requests answered, ${seen.failed} failed`;
+}
+
+export type UnitResult = { readonly before: Serving | null; readonly after: Serving | null; readonly seen: Seen };
 
 export const formatMs = (ms: number): string => (ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`);
 

@@ -14,7 +14,12 @@ export function aLab(options: { readonly hosts: number; readonly name?: string }
     subnet: '10.213.7.0/24',
     hosts: Array.from({ length: options.hosts }, (_, index) => host(index)),
     registry: { address: '10.213.7.5', port: 20_000 },
-    balancer: { address: '10.213.7.6', webPort: 19_998, runtimePort: 19_999 },
+    balancer: {
+      address: '10.213.7.6',
+      webPort: 19_998,
+      runtimePort: 19_999,
+      shop: { webPort: 19_996, apiPort: 19_997 },
+    },
     temporal: { port: 7233, uiPort: 8233, process: null },
     workers: [],
   };

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { startLoad } from '../../lab/demo/load.ts';
 import { versionOf, type Measured } from '../../lab/demo/measure.ts';
-import { changes, formatMs, resultTable, serviceLine } from '../../lab/demo/result.ts';
+import { changes, formatMs, resultTable, serviceLine, unitLine } from '../../lab/demo/result.ts';
 import { eventually } from '../eventually.ts';
 
 const first: Measured = {
@@ -59,6 +59,16 @@ describe('what the demo measures', () => {
       'service web: 3 of 4 members at 2.0.0, 1 of 4 members at 1.0.0; through the load balancer 900 requests answered, 0 failed',
     );
     expect(serviceLine([{ ...next, web: [] }], undefined)).toBe('service web: no member answers');
+  });
+
+  test('the slot of the unit that serves is named, with what its users saw', () => {
+    const seen = { answered: 900, failed: 0, longestGapMs: 60 };
+    const before = { version: '1.0.0', slot: 'blue' };
+
+    expect(unitLine({ before, after: { version: '2.0.0', slot: 'green' }, seen })).toBe(
+      'unit shop: 2.0.0 serves out of slot green (before: 1.0.0 out of blue); through the load balancer 900 requests answered, 0 failed',
+    );
+    expect(unitLine({ before: null, after: null, seen })).toMatch(/^unit shop: nobody answers; through/);
   });
 
   test('times are short to read', () => {

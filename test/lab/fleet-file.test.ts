@@ -1,11 +1,13 @@
-import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { loadFleet } from '../../drivers/fleet-file.ts';
 import { fleetFile, writeFleetFile } from '../../lab/fleet-file.ts';
+import { mapsFolder } from '../../lab/haproxy.ts';
 import { labPaths } from '../../lab/paths.ts';
+import { shopFiles } from '../../lab/shop-files.ts';
 import { aLab } from './a-lab.ts';
 
 let root: string;
@@ -17,11 +19,12 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true }));
 
 describe('the fleet file of a lab', () => {
-  it('names everything on loopback, and etcd also as the hosts know it', () => {
-    expect(parse(fleetFile(aLab({ hosts: 4 }), 'lab/tls'))).toEqual({
+  it('names everything on loopback, and hosts and etcd also as the hosts know them', () => {
+    expect(parse(fleetFile(aLab({ hosts: 4 }), 'lab'))).toEqual({
       fleet: 'lab',
       hosts: [1, 2, 3, 4].map((number) => ({
         name: `host-${number}`,
+        address: `10.213.7.${9 + number}`,
         engine: {
           endpoint: `tcp://127.0.0.1:${20_001 + 3 * (number - 1)}`,
           caFile: 'lab/tls/ca.pem',
@@ -37,6 +40,21 @@ describe('the fleet file of a lab', () => {
       registries: { 'registry.lab:5000': { endpoint: 'http://127.0.0.1:20000' } },
       loadBalancers: [{ name: 'edge', type: 'haproxy', endpoint: 'tcp://127.0.0.1:19999' }],
       services: [{ name: 'web', balancer: { loadBalancer: 'edge', backend: 'web', server: '{host}-{container}' } }],
+      units: [
+        {
+          name: 'shop',
+          balancer: {
+            loadBalancer: 'edge',
+            map: '/etc/lab/units/shop.map',
+            mapFile: 'lab/edge/units/shop.map',
+            frontends: [
+              { service: 'web', backend: 'shop-web-{slot}', server: '{host}-{container}' },
+              { service: 'api', backend: 'shop-api-{slot}', server: '{host}-{container}' },
+            ],
+          },
+          files: { 'tls-key': 'lab/shop/tls-key.pem', account: 'lab/shop/account.json' },
+        },
+      ],
       temporal: { address: '127.0.0.1:7233', namespace: 'default', ui: 'http://127.0.0.1:8233' },
     });
   });
@@ -47,7 +65,28 @@ describe('the fleet file of a lab', () => {
 
     await writeFleetFile(paths, aLab({ hosts: 3 }));
 
-    expect(loadFleet(paths.fleetFile)).toMatchObject({ fleet: 'lab', services: [{ name: 'web' }] });
+    expect(loadFleet(paths.fleetFile)).toMatchObject({
+      fleet: 'lab',
+      hosts: [{ address: '10.213.7.10' }, { address: '10.213.7.11' }, { address: '10.213.7.12' }],
+      services: [{ name: 'web' }],
+      units: [{ name: 'shop', balancer: { mapFile: join(mapsFolder(paths), 'shop.map') }, files: shopFiles(paths) }],
+    });
+  });
+
+  it('names files of the unit that are made once for each lab, for nobody else to read', async () => {
+    const paths = labPaths('other', root);
+    await mkdir(paths.folder, { recursive: true });
+    await writeFleetFile(paths, aLab({ hosts: 1, name: 'other' }));
+    const files = Object.values(shopFiles(paths));
+    const before = await Promise.all(files.map(async (file) => readFile(file, 'utf8')));
+
+    await writeFleetFile(paths, aLab({ hosts: 2, name: 'other' }));
+
+    expect(await Promise.all(files.map(async (file) => readFile(file, 'utf8')))).toEqual(before);
+    for (const file of files) expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect(parse(await readFile(paths.fleetFile, 'utf8'))).toMatchObject({
+      units: [{ balancer: { mapFile: 'edge/units/shop.map' }, files: { account: 'shop/account.json' } }],
+    });
   });
 
   it('is the default one for the lab that is called lab, and beside its state for any other', () => {

@@ -25,6 +25,8 @@ describe('the plan of a lab', () => {
       lab.registry.port,
       lab.balancer?.webPort,
       lab.balancer?.runtimePort,
+      lab.balancer?.shop?.webPort,
+      lab.balancer?.shop?.apiPort,
       lab.temporal.port,
       lab.temporal.uiPort,
       ...lab.hosts.flatMap((host) => [
@@ -52,6 +54,27 @@ describe('the plan of a lab', () => {
 
     expect(grown.balancer?.address).toBe(lab.balancer?.address);
     expect((await plannedLab(3, lab)).balancer).toEqual(lab.balancer);
+  });
+
+  it('gets ports of the unit where its load balancer had none, and keeps all others', async () => {
+    const { balancer, ...lab } = await plannedLab(2);
+    const before = balancer === null ? null : { ...balancer, shop: null };
+
+    const now = await plannedLab(undefined, { ...lab, balancer: before });
+
+    expect(now.balancer).toMatchObject({ webPort: balancer?.webPort, runtimePort: balancer?.runtimePort });
+    expect(now.balancer?.shop).not.toBeNull();
+  });
+
+  it('gives nothing new a port that the lab has, though nobody listens there while it does not run', async () => {
+    const { balancer, ...lab } = await plannedLab(2);
+    const before = balancer === null ? null : { ...balancer, shop: null };
+
+    const { balancer: now, hosts } = await plannedLab(3, { ...lab, balancer: before });
+
+    const ports = [now?.webPort, now?.runtimePort, now?.shop?.webPort, now?.shop?.apiPort];
+    const all = [lab.registry.port, ...ports, ...hosts.flatMap((host) => [host.ports.engine, host.ports.http])];
+    expect(new Set(all).size).toBe(all.length);
   });
 
   it('grows behind the hosts there are, and leaves etcd as it is', async () => {

@@ -33,6 +33,16 @@ describe('the state of a lab', () => {
     expect(await readState(file)).toEqual({ ...before, balancer: null });
   });
 
+  it('is read where its load balancer was made before there were units', async () => {
+    const file = join(folder, 'lab.json');
+    const { balancer, ...before } = aLab({ hosts: 2 });
+    const ports = { address: '10.213.7.6', webPort: 19_998, runtimePort: 19_999 };
+    await writeFile(file, JSON.stringify({ ...before, balancer: ports }));
+
+    expect(balancer).toMatchObject(ports);
+    expect(await readState(file)).toEqual({ ...before, balancer: { ...ports, shop: null } });
+  });
+
   it('is nothing where there is no lab', async () => {
     expect(await readState(join(folder, 'lab.json'))).toBeUndefined();
   });

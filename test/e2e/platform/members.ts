@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createHaproxy } from '../../../drivers/haproxy/balancer.ts';
 import { loadFleet } from '../../../drivers/fleet-file.ts';
+import { haproxyOf } from '../../../model/fleet.ts';
 import { webMembers } from '../../../lab/haproxy-config.ts';
 import { publishWeb, type WebVersion } from '../../../lab/sample/web-image.ts';
 import { startWebMembers } from '../../../lab/sample/web-members.ts';
@@ -64,8 +65,8 @@ async function memberVersion({ host, port }: (typeof members)[number]): Promise<
 export const memberVersions = async (): Promise<readonly string[]> => Promise.all(members.map(memberVersion));
 
 export function balancer(): LoadBalancer {
-  const [edge] = loadFleet(lab.paths.fleetFile).loadBalancers;
-  if (edge === undefined) throw new Error('the lab has no load balancer');
+  const edge = haproxyOf(loadFleet(lab.paths.fleetFile), 'edge');
+  if (edge === null) throw new Error('the lab has no load balancer');
   return createHaproxy(edge);
 }
 
