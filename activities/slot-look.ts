@@ -1,6 +1,6 @@
 import type { HostId } from '../model/ids.ts';
 import { isHealthy } from '../model/load-balancer.ts';
-import type { SlotServer, UnitBalancer } from '../model/slot-balancer.ts';
+import { memberServer } from '../model/slot-balancer.ts';
 import { unitLabels, type Slot, type SlotOrShared } from '../model/unit.ts';
 import { needBalancer, type UnitPorts } from './open-unit.ts';
 import { ownFleet } from './own-fleet.ts';
@@ -100,26 +100,11 @@ async function problemsAtBalancer(
     const serving = own.filter((member) => member.service === service);
     const known = servers.filter((server) => server.service === service);
     return serving.flatMap(({ host, container, address }) => {
-      const server = serverOf(balanced.balancer, known, { host, container, address });
+      const server = memberServer(balanced.balancer, known, { host, container, address });
       if (server === null) return [`${container} on ${host} is no server of ${balanced.balancer.loadBalancer}`];
       return isHealthy(server) && server.state === 'ready'
         ? []
         : [`${container} on ${host} is ${server.state} and ${server.health} at ${balanced.balancer.loadBalancer}`];
     });
   });
-}
-
-type Serving = { readonly host: HostId; readonly container: string; readonly address: string };
-
-/** HAProxy's servers go by a name that the fleet file makes; others by the member's address. */
-export function serverOf(
-  balancer: UnitBalancer,
-  servers: readonly SlotServer[],
-  { host, container, address }: Serving,
-): SlotServer | null {
-  if (balancer.type === 'elbv2') return servers.find((server) => server.address === address) ?? null;
-  const names = balancer.frontends.map(({ server }) =>
-    server.replaceAll('{host}', host).replaceAll('{container}', container),
-  );
-  return servers.find(({ name }) => names.includes(name)) ?? null;
 }

@@ -1,9 +1,8 @@
 import { LoadBalancerError } from '../model/load-balancer.ts';
-import type { SlotBalancer, BalancedUnit, SlotServer } from '../model/slot-balancer.ts';
+import { memberServer, type BalancedUnit, type SlotBalancer, type SlotServer } from '../model/slot-balancer.ts';
 import { addressOf, portOf } from '../model/unit-site.ts';
 import type { PlannedMember } from '../model/unit-upgrade.ts';
 import { balancerOf } from './open-unit.ts';
-import { serverOf } from './slot-look.ts';
 import type { HostLook } from './unit-hosts.ts';
 
 /** `problems`: in words; `isCounted`: the balancer counts requests. */
@@ -75,7 +74,7 @@ function serverProblem(
   // A host without an address, or a service without a port, is a finding of its own.
   if (port === null || address === null) return [];
   const { balancer } = balanced;
-  const server = serverOf(balancer, known, { host, container, address });
+  const server = memberServer(balancer, known, { host, container, address });
   const has = known.map(({ name }) => name).join(', ') || 'none';
   if (server === null)
     return [

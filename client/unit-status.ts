@@ -2,7 +2,7 @@ import { openSlotBalancer } from '../drivers/slot-balancers.ts';
 import type { ContainerSummary } from '../model/engine.ts';
 import type { Fleet } from '../model/fleet.ts';
 import type { HostId, UnitId } from '../model/ids.ts';
-import type { SlotBalancer, SlotServer, UnitBalancer } from '../model/slot-balancer.ts';
+import { memberServer, type SlotBalancer, type SlotServer, type UnitBalancer } from '../model/slot-balancer.ts';
 import { slots, unitLabels, type Slot, type SlotOrShared } from '../model/unit.ts';
 import { readContainers } from './labelled-containers.ts';
 import { settled } from './settled.ts';
@@ -21,6 +21,8 @@ export type SlotContainer = {
   readonly image: string;
   /** Of the release that it came with. */
   readonly version: string | null;
+  /** `host:port` as others reach it; empty: it has no port. */
+  readonly address: string;
 };
 
 /** What switches the requests. `active` null: it could not be seen. */
@@ -29,7 +31,8 @@ export type UnitSwitch = {
   readonly active: Slot | 'unset' | 'mixed' | null;
   readonly servers: readonly SwitchedServer[];
 };
-export type SwitchedServer = SlotServer & { readonly slot: Slot };
+/** `container` null: no member of the unit is behind it. */
+export type SwitchedServer = SlotServer & { readonly slot: Slot; readonly container: string | null };
 
 /** `problems`: what could not be seen, and of what therefore nothing is said. */
 export type UnitStatus = {
@@ -50,9 +53,26 @@ export async function unitStatus(fleet: Fleet, unit: UnitId): Promise<UnitStatus
   const containers = hosts.flatMap((each) => ('problem' in each ? [] : slotContainers(each.host, each.containers)));
   const problems = hosts.flatMap((each) => ('problem' in each ? each.problem : []));
   return {
-    ...{ unit, containers: bySlot(containers), balancer: seen?.balancer ?? null },
+    ...{ unit, containers: bySlot(containers) },
+    balancer: named === null || seen === null ? null : withMembers(seen.balancer, named, containers),
     problems: [...problems, ...(seen?.problems ?? [])],
   };
+}
+
+/** Which member is behind which server. Pure. */
+export function withMembers(
+  seen: UnitSwitch,
+  balancer: UnitBalancer,
+  containers: readonly SlotContainer[],
+): UnitSwitch {
+  const behind = new Map(
+    containers.flatMap((member) => {
+      const own = seen.servers.filter(({ slot, service }) => slot === member.slot && service === member.service);
+      const server = memberServer(balancer, own, member);
+      return server === null ? [] : [[server, member.container] as const];
+    }),
+  );
+  return { ...seen, servers: seen.servers.map((server) => ({ ...server, container: behind.get(server) ?? null })) };
 }
 
 /** Those of its services and add-ons; its upgrade tells of its jobs. Pure. */
@@ -62,7 +82,8 @@ export const slotContainers = (host: HostId, containers: readonly ContainerSumma
       const slot = order.find((each) => each === labels[unitLabels.slot]) ?? null;
       const service = labels[unitLabels.service];
       const version = labels[unitLabels.version] ?? null;
-      return service === undefined ? [] : [{ slot, service, host, container, running, image, version }];
+      const address = labels[unitLabels.address] ?? '';
+      return service === undefined ? [] : [{ slot, service, host, container, running, image, version, address }];
     })
     .sort((one, other) => (one.container < other.container ? -1 : 1));
 
@@ -86,7 +107,9 @@ async function askSwitch(switching: SlotBalancer, unit: Parameters<SlotBalancer[
   const [active, ...servers] = await Promise.all([
     settled(async () => ({ slot: await switching.active(unit, signal) })),
     ...slots.map((slot) =>
-      settled(async () => (await switching.servers(unit, slot, signal)).map((server) => ({ slot, ...server }))),
+      settled(async () =>
+        (await switching.servers(unit, slot, signal)).map((server) => ({ slot, container: null, ...server })),
+      ),
     ),
   ]);
   const problems = [active, ...servers].flatMap((each) => ('problem' in each ? each.problem : []));

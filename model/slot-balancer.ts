@@ -1,4 +1,4 @@
-import type { ServiceId, UnitId } from './ids.ts';
+import type { HostId, ServiceId, UnitId } from './ids.ts';
 import type { BalancedServer } from './load-balancer.ts';
 import type { Slot } from './unit.ts';
 
@@ -56,3 +56,19 @@ export type SlotTraffic = { readonly requests: number; readonly errors: number }
 
 /** The key of a unit's HAProxy map. */
 export const ACTIVE_KEY = 'active';
+
+/** A member that takes requests; `address`: `host:port` as others reach it. */
+export type ServingMember = { readonly host: HostId; readonly container: string; readonly address: string };
+
+/** The server that stands for a member. HAProxy's go by a name that the fleet file makes, others by the member's address. */
+export function memberServer<Server extends Pick<SlotServer, 'name' | 'address'>>(
+  balancer: UnitBalancer,
+  servers: readonly Server[],
+  { host, container, address }: ServingMember,
+): Server | null {
+  if (balancer.type === 'elbv2') return servers.find((server) => server.address === address) ?? null;
+  const names = balancer.frontends.map(({ server }) =>
+    server.replaceAll('{host}', host).replaceAll('{container}', container),
+  );
+  return servers.find(({ name }) => names.includes(name)) ?? null;
+}

@@ -66,13 +66,23 @@ export function unitStatusText(
     containers.length === 0
       ? `unit ${unit} has no container: none is labelled ${unitLabels.unit}=${unit}`
       : table([CONTAINER_HEAD, ...containers.map(containerRow)]),
-    ...(servers.length === 0 ? [] : [table([SERVER_HEAD, ...servers.map(serverRow)])]),
+    ...serverTable(servers),
     ...(upgrade === null || typeof upgrade === 'string' ? [] : upgradeLines(upgrade, now)),
   ].join('\n');
 }
 
 const CONTAINER_HEAD = ['SLOT', 'SERVICE', 'HOST', 'CONTAINER', '', 'VERSION', 'IMAGE'];
 const SERVER_HEAD = ['SLOT', 'SERVICE', 'SERVER', 'STATE', 'HEALTH', 'SESSIONS', 'ADDRESS'];
+
+/** Those with a member behind them, or with something to do: a balancer has servers for all that there could be. */
+function serverTable(servers: readonly SwitchedServer[]): readonly string[] {
+  const shown = servers.filter(({ container, sessions }) => container !== null || sessions > 0);
+  const others = servers.length - shown.length;
+  return [
+    ...(shown.length === 0 ? [] : [table([SERVER_HEAD, ...shown.map(serverRow)])]),
+    ...(others === 0 ? [] : [`${others} more servers have no member behind them`]),
+  ];
+}
 
 /** `slot blue takes the requests, by load balancer edge`. */
 function switchText(balancer: UnitSwitch | null): string {

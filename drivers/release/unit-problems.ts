@@ -110,8 +110,15 @@ function sizeProblems({ path, services, addOns }: UnitDraft): readonly Problem[]
   return found;
 }
 
-/** It runs when there is no other slot any more, so nothing is left to return to. */
-function migrationProblems({ path, when, down, compatible }: JobDraft): readonly Problem[] {
+/**
+ * A contract migration runs when there is no other slot any more: nothing is left to return to. What an expand migration takes
+ * back must be what this upgrade did: only its check tells that from what an earlier one did.
+ */
+function migrationProblems({ path, when, check, down, compatible }: JobDraft): readonly Problem[] {
+  if (when === 'expand' && down.length > 0 && check.length === 0) {
+    const message = 'needs a check: without one it would take back what an earlier upgrade applied';
+    return [{ path: [...path, 'down'], message }];
+  }
   if (when !== 'contract') return [];
   const why = 'a contract migration runs once the other slot is gone, so there is no way back from it; take this away';
   return [

@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { unitStatusDocument, unitStatusText } from '../../client/cli/unit-status.ts';
-import { bySlot, slotContainers, type SlotContainer, type UnitStatus } from '../../client/unit-status.ts';
+import { bySlot, slotContainers, withMembers, type SlotContainer, type UnitStatus } from '../../client/unit-status.ts';
+import type { UnitBalancer } from '../../model/slot-balancer.ts';
 import type { ContainerSummary } from '../../model/engine.ts';
 import { parseHostId, parseServiceId } from '../../model/ids.ts';
 import { unitLabels } from '../../model/unit.ts';
@@ -21,7 +22,17 @@ function summary(slot: string, service: string | null, changes: Partial<Containe
 
 const blue: SlotContainer = {
   ...{ slot: 'blue', service: 'web', host, container: 'shop-blue-web-1', running: true, image: 'web:1' },
-  version: '1.0.0',
+  ...{ version: '1.0.0', address: '10.0.0.1:8110' },
+};
+
+const web = parseServiceId('web');
+const haproxy: UnitBalancer = {
+  ...{ type: 'haproxy', loadBalancer: 'edge', map: '/shop.map', mapFile: '/shop.map' },
+  frontends: [{ service: web, backend: 'shop-web-{slot}', server: '{host}-{container}' }],
+};
+const elb: UnitBalancer = {
+  ...{ type: 'elbv2', loadBalancer: 'aws' },
+  frontends: [{ service: web, listener: 'arn:l', targetGroups: { blue: 'arn:b', green: 'arn:g' } }],
 };
 
 const status: UnitStatus = {
@@ -32,7 +43,11 @@ const status: UnitStatus = {
     servers: [
       {
         ...{ slot: 'blue', service: parseServiceId('web'), name: 'host-1-shop-blue-web-1', address: '10.0.0.1:8110' },
-        ...{ state: 'ready', health: 'up', sessions: 3 },
+        ...{ state: 'ready', health: 'up', sessions: 3, container: 'shop-blue-web-1' },
+      },
+      {
+        ...{ slot: 'blue', service: parseServiceId('web'), name: 'host-2-shop-blue-web-1', address: '10.0.0.2:8110' },
+        ...{ state: 'ready', health: 'down', sessions: 0, container: null },
       },
     ],
   },
@@ -45,7 +60,7 @@ describe('the containers of a unit', () => {
 
     expect(first).toEqual({
       ...{ slot: 'blue', service: 'web', host, container: 'shop-blue-web-1', running: true },
-      ...{ image: `web@sha256:${ID}`, version: '2.0.0' },
+      ...{ image: `web@sha256:${ID}`, version: '2.0.0', address: '' },
     });
     expect(slotContainers(host, [summary('red', 'web')])[0]?.slot).toBeNull();
   });
@@ -61,6 +76,20 @@ describe('the containers of a unit', () => {
   });
 });
 
+test.each([
+  ['by the name that the fleet file makes of host and container', haproxy, 'host-1-shop-blue-web-1', '10.9.9.9:1'],
+  ['by its address, where servers have no names of ours', elb, 'i-1', '10.0.0.1:8110'],
+] as const)('a member is behind its server, %s', (_, balancer, name, address) => {
+  const service = parseServiceId('web');
+  const server = { slot: 'blue', service, name, address, state: 'ready', health: 'up', sessions: 0 } as const;
+  const other = { ...server, name: 'other', address: '10.0.0.7:1' };
+  const servers = [other, server].map((one) => ({ ...one, container: null }));
+
+  const seen = withMembers({ loadBalancer: 'edge', active: 'blue', servers }, balancer, [blue]);
+
+  expect(seen.servers.map(({ container }) => container)).toEqual([null, 'shop-blue-web-1']);
+});
+
 describe('a unit for people', () => {
   it('is which slot takes the requests, a table of containers, and one of servers', () => {
     expect(unitStatusText(status, null, BEGAN).split('\n')).toEqual([
@@ -70,6 +99,7 @@ describe('a unit for people', () => {
       'green  web      host-1  shop-green-web-1  stopped  –        web:1',
       'SLOT  SERVICE  SERVER                  STATE  HEALTH  SESSIONS  ADDRESS',
       'blue  web      host-1-shop-blue-web-1  ready  up      3         10.0.0.1:8110',
+      '1 more servers have no member behind them',
     ]);
   });
 

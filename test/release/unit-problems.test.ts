@@ -178,7 +178,7 @@ describe('tokens are refused', () => {
     ],
     ['in an entrypoint', { addOns: [job('x', { entrypoint: ['{x}'] })] }, 'addOns[0].entrypoint[0]'],
     ['in a check', { migrations: [job('x', { when: 'expand', check: ['{a.b}'] })] }, 'migrations[0].check[0]'],
-    ['in a way back', { migrations: [job('x', { when: 'expand', down: ['a', '{no}'] })] }, 'migrations[0].down[1]'],
+    ['in a way back', { migrations: [job('x', { when: 'expand', check: ['is-there'], down: ['a', '{no}'] })] }, 'migrations[0].down[1]'],
   ])('%s', async (_what, fields, field) => {
     expect(await problemsOf(fields)).toEqual([expect.stringContaining(`units[0].${field}: there is no {`)]);
   });
@@ -236,6 +236,12 @@ describe('a migration', () => {
     expect((await readUnit({ tests: [job(name)] })).tests).toHaveLength(1);
     expect(await problemsOf({ migrations: [job(name, { when: 'expand', check: ['is-there'] })] })).toEqual([
       `units[0].migrations[0].name: makes the container name "shop-job-${name}-check" of 65 characters, at most 63 are allowed; shorten it or the unit's name`,
+    ]);
+  });
+
+  test('with a way back has a check, that tells what it did from what an earlier one did', async () => {
+    expect(await problemsOf({ migrations: [job('notes', { when: 'expand', down: ['back'] })] })).toEqual([
+      'units[0].migrations[0].down: needs a check: without one it would take back what an earlier upgrade applied',
     ]);
   });
 
