@@ -58,7 +58,7 @@ export type PreflightResult = {
   readonly waves: readonly WaveRun[];
   readonly alreadyThere: number;
   readonly services: number;
-  /** Whether the fleet file names services behind a load balancer: hosts at work are then taken out of traffic. */
+  /** Whether the fleet file names services, or units, behind a load balancer: hosts at work are then taken out of traffic. */
   readonly balanced: boolean;
   readonly downloadBytes: number;
   readonly hostDeadlineMs: number;

@@ -1,4 +1,5 @@
 import { cancellationSignal, log } from '@temporalio/activity';
+import { balancedServices } from '../model/fleet.ts';
 import { LoadBalancerError, type ServerPlace } from '../model/load-balancer.ts';
 import { serverOf, type Service } from '../model/service.ts';
 import type { Finding } from '../model/upgrade.ts';
@@ -61,9 +62,8 @@ async function readPlaces(
   signal: AbortSignal,
 ): Promise<{ readonly places: readonly ServerPlace[] } | { readonly finding: Finding }> {
   const places: ServerPlace[] = [];
-  for (const service of ownFleet(ports, fleet).services) {
+  for (const service of balancedServices(ownFleet(ports, fleet))) {
     const { balancer } = service;
-    if (balancer === null) continue;
     const engine = engineOf(ports, { fleet, host });
     const { members, findings } = await readHostMembers({ host, engine, service, upgrade, signal });
     const unseen = findings.find(({ severity }) => severity === 'error');

@@ -1,4 +1,5 @@
 import { cancellationSignal } from '@temporalio/activity';
+import { balancedServices } from '../model/fleet.ts';
 import type { HostId } from '../model/ids.ts';
 import { packWaves, planServices, planWaves, type Plan, type PlannedHost } from '../model/plan.ts';
 import { isAlreadyThere, judgePreflight, type FleetReading, type HostReading } from '../model/preflight.ts';
@@ -42,7 +43,7 @@ async function preflight(
   progress: { read: number; hosts: number },
 ): Promise<PreflightResult> {
   const signal = cancellationSignal();
-  const { services, ...fleet } = ownFleet(ports, input.fleet);
+  const fleet = ownFleet(ports, input.fleet);
   const hosts = fleet.hosts.map(({ name }) => name);
   progress.hosts = hosts.length;
   const read = await readRelease(ports, input, signal);
@@ -72,7 +73,7 @@ async function preflight(
   const findings = judgePreflight(reading);
   if (findings.some(({ severity }) => severity === 'error')) await removeImages(ports, wereRead, { read, signal });
   const plan = toPlan(input, reading);
-  const balanced = services.some(({ balancer }) => balancer !== null);
+  const balanced = balancedServices(fleet).length > 0;
   return toResult(plan, { planDigest: await ports.plans.save(plan), balanced, read, findings });
 }
 

@@ -1,6 +1,8 @@
 import type { FleetId, HostId, ServiceId, UnitId } from './ids.ts';
-import { SERVICE_LABEL, type Service } from './service.ts';
+import { SERVICE_LABEL, type Service, type ServiceBalancer } from './service.ts';
 import type { UnitBalancer } from './slot-balancer.ts';
+import { fillSlot } from './unit-tokens.ts';
+import { slots, unitLabels } from './unit.ts';
 
 /** All hosts of one platform, as the fleet file names them. Paths are absolute once loaded. */
 export type Fleet = {
@@ -64,3 +66,25 @@ export const serviceOf = ({ services }: Pick<Fleet, 'services'>, name: ServiceId
 /** The one load balancer that can take single servers out; null: the fleet file has none of that name. */
 export const haproxyOf = ({ loadBalancers }: Pick<Fleet, 'loadBalancers'>, wanted: string): Haproxy | null =>
   loadBalancers.find((one): one is Haproxy => one.type === 'haproxy' && one.name === wanted) ?? null;
+
+/** Everything whose members a load balancer's servers stand for: services, and the slots of units behind one that knows single servers. */
+export const balancedServices = ({
+  services,
+  units,
+}: Pick<Fleet, 'services' | 'units'>): readonly BalancedService[] => [
+  ...services.flatMap(({ balancer, ...service }) => (balancer === null ? [] : [{ ...service, balancer }])),
+  ...units.flatMap(slotServices),
+];
+export type BalancedService = Service & { readonly balancer: ServiceBalancer };
+
+function slotServices({ name: unit, balancer }: FleetUnit): readonly BalancedService[] {
+  if (balancer?.type !== 'haproxy') return [];
+  const { loadBalancer, frontends } = balancer;
+  return frontends.flatMap(({ service, backend, server }) =>
+    slots.map((slot) => ({
+      name: service,
+      selector: { [unitLabels.unit]: unit, [unitLabels.slot]: slot, [unitLabels.service]: service },
+      balancer: { loadBalancer, backend: fillSlot(backend, slot), server },
+    })),
+  );
+}

@@ -27,6 +27,7 @@ export async function comeBack(run: UnitRun, why: Exclude<StepEnd, 'go'>): Promi
   const isKept = why === 'failed' && run.input.policy.onFailure === 'keep';
   note(run, why, isKept);
   run.isGoingBack = true;
+  run.keptUntil = null;
   run.wishes.ending = null;
   run.enter('rollingBack');
   const end = await goBack(run, isKept);

@@ -1,13 +1,20 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { SteerHostInput } from '../../activities/traffic-activities.ts';
-import { parseServiceId } from '../../model/ids.ts';
+import { parseServiceId, parseUnitId } from '../../model/ids.ts';
 import { LoadBalancerError, type ServerPlace } from '../../model/load-balancer.ts';
 import { SERVICE_LABEL } from '../../model/service.ts';
+import type { UnitBalancer } from '../../model/slot-balancer.ts';
+import { unitLabels } from '../../model/unit.ts';
 import { eventually } from '../eventually.ts';
 import { at, fastClock, newEnvironment, perform, run, startHarness, type Harness } from './harness.ts';
 
 const LABELS = { [SERVICE_LABEL]: 'web' };
 const balancer = { loadBalancer: 'edge', backend: 'web', server: '{host}-{container}' };
+const shop = parseUnitId('shop');
+const shopBalancer: UnitBalancer = {
+  ...{ type: 'haproxy', loadBalancer: 'edge', map: '/shop.map', mapFile: '/shop.map' },
+  frontends: [{ service: parseServiceId('web'), backend: 'shop-web-{slot}', server: '{host}-{container}' }],
+};
 const place = (server: string): ServerPlace => ({ loadBalancer: 'edge', backend: 'web', server });
 const OWN = [place('host-1-web-1'), place('host-1-web-2')];
 let harness: Harness | null = null;
@@ -56,6 +63,23 @@ describe('finding the servers of a host', () => {
       expect(await perform(activities.findHostServers, input)).toEqual({ servers: [OWN[0]], findings: [] });
     },
   );
+
+  it('a unit’s members are among them, those of the slot that serves and of the one that stands by', async () => {
+    const { activities, input, edge, engine, units } = start();
+    units.push({ name: shop, balancer: shopBalancer, files: {} });
+    for (const slot of ['blue', 'green']) {
+      const labels = { [unitLabels.unit]: shop, [unitLabels.slot]: slot, [unitLabels.service]: 'web' };
+      engine(0).run(`shop-${slot}-web-1`, 'registry.lab:5000/web@sha256:2', labels);
+      edge.add(`shop-web-${slot}`, `host-1-shop-${slot}-web-1`).add(`shop-web-${slot}`, `host-2-shop-${slot}-web-2`);
+    }
+
+    const { servers } = await perform(activities.findHostServers, input);
+
+    expect(servers.map(({ backend, server }) => `${backend}/${server}`).slice(OWN.length)).toEqual([
+      'shop-web-blue/host-1-shop-blue-web-1',
+      'shop-web-green/host-1-shop-green-web-1',
+    ]);
+  });
 
   it('members that nobody else can stand in for stay in traffic, and it is said', async () => {
     const { activities, input, edge } = start();
