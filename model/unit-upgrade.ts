@@ -144,3 +144,11 @@ export type UnitHeartbeat = { readonly unitStep: UnitStep; readonly detail: stri
 
 /** Output that is kept of one run-to-completion container; characters, from its end. */
 export const JOB_OUTPUT_LENGTH = 2_000;
+
+/** The end of an output, as many whole lines of it as fit; of a single line that is longer, its end. */
+export function lastLines(output: string, length: number): string {
+  if (output.length <= length) return output;
+  const end = length === 0 ? '' : output.slice(-length);
+  const line = end.indexOf('\n');
+  return line === -1 ? end : end.slice(line + 1);
+}

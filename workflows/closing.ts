@@ -1,7 +1,7 @@
 import { isFailure } from '../model/host.ts';
 import { takePage } from '../model/pages.ts';
 import { countStates, type MemberProgress, type ServiceProgress } from '../model/service.ts';
-import type { JobRecord, UnitMemberProgress, UnitProgress } from '../model/unit-upgrade.ts';
+import { lastLines, type JobRecord, type UnitMemberProgress, type UnitProgress } from '../model/unit-upgrade.ts';
 import type { HostProgress, Progress } from '../model/upgrade.ts';
 
 /** Longest record of an ended upgrade; characters. A payload of Temporal's stays under 16 kB. */
@@ -51,7 +51,7 @@ function fitOutputs(jobs: readonly JobRecord[]): readonly JobRecord[] {
   let room = TEXT_LENGTH;
   const fitted = new Map<string, JobRecord>();
   for (const job of [...jobs].sort((a, b) => Number(b.state === 'failed') - Number(a.state === 'failed'))) {
-    const output = room <= 0 ? '' : job.output.slice(-room);
+    const output = lastLines(job.output, Math.max(0, room));
     room -= output.length;
     fitted.set(job.name, { ...job, output });
   }

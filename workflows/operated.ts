@@ -9,6 +9,9 @@ export type Ending = 'go' | 'rollback' | 'abort';
 /** What an operator asked for and the main function has not acted on yet. */
 export type OperatorWishes = { pause: boolean; ending: Exclude<Ending, 'go'> | null; resume: boolean };
 
+/** Longest name of a timer in the Web UI; characters, with room for those of several bytes within Temporal's 200. */
+const MAX_SUMMARY_LENGTH = 100;
+
 /** Longest reason of a decision; characters. The latest decisions stay in Temporal with an upgrade's end. */
 const MAX_REASON_LENGTH = 300;
 
@@ -61,7 +64,9 @@ export abstract class Operated {
   /** Waits until `isMet`, and says meanwhile what for. */
   async wait(waiting: Omit<Wait, 'until'>, isMet: () => boolean, timeoutMs?: number): Promise<void> {
     const step = async (): Promise<unknown> =>
-      timeoutMs === undefined ? condition(isMet) : condition(isMet, timeoutMs);
+      timeoutMs === undefined
+        ? condition(isMet)
+        : condition(isMet, timeoutMs, { summary: waiting.what.slice(0, MAX_SUMMARY_LENGTH) });
     await this.during({ ...waiting, ...(timeoutMs !== undefined && { until: Date.now() + timeoutMs }) }, step);
   }
 

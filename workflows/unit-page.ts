@@ -1,4 +1,10 @@
-import type { JobRecord, UnitMemberProgress, UnitProgress, UnitStepProgress } from '../model/unit-upgrade.ts';
+import {
+  lastLines,
+  type JobRecord,
+  type UnitMemberProgress,
+  type UnitProgress,
+  type UnitStepProgress,
+} from '../model/unit-upgrade.ts';
 import { cell, decisionLines, findingLines, fitPage, waitLines } from './page-parts.ts';
 
 /** Output of one job that the page shows; characters, from its end. The rest is in `refit unit status`. */
@@ -35,6 +41,6 @@ function memberTable(members: readonly UnitMemberProgress[]): string {
 
 function jobPart({ name, state, exitCode, output }: JobRecord): string {
   const code = exitCode === null ? '' : `, exit code ${exitCode}`;
-  const shown = output.slice(-OUTPUT_LENGTH).replaceAll('```', "'''");
+  const shown = lastLines(output, OUTPUT_LENGTH).replaceAll('```', "'''");
   return `**${name}**: ${state}${code}${shown === '' ? '' : `\n\n\`\`\`\n${shown}\n\`\`\``}`;
 }
