@@ -1,19 +1,9 @@
 import type { ContainerProgress } from '../model/container-upgrade.ts';
 import type { MemberHeartbeat } from '../model/member-heartbeat.ts';
 import type { MemberProgress, ServiceProgress } from '../model/service.ts';
+import { parseBeats } from './beats.ts';
 
-/** What the activities at work on containers say of themselves, each as JSON; others' heartbeats are left out. */
-export function parseMemberBeats(texts: readonly string[]): readonly MemberHeartbeat[] {
-  return texts.flatMap((text) => {
-    try {
-      const value: unknown = JSON.parse(text);
-      return isBeat(value) ? value : [];
-    } catch {
-      // Heartbeats of other activities need not be JSON.
-      return [];
-    }
-  });
-}
+export const parseMemberBeats = (texts: readonly string[]): readonly MemberHeartbeat[] => parseBeats(texts, isBeat);
 
 /** The step at work is what its activity heartbeats. Pure. */
 export function withContainerBeat(progress: ContainerProgress, beats: readonly MemberHeartbeat[]): ContainerProgress {

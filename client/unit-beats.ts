@@ -1,20 +1,10 @@
 import { unitSteps, type UnitHeartbeat, type UnitProgress, type UnitStepProgress } from '../model/unit-upgrade.ts';
+import { parseBeats } from './beats.ts';
 
 /** Activities at work on one step that its line names; the others are counted. */
 const MAX_NAMED_BEATS = 3;
 
-/** What the activities at work on a unit say of themselves, each as JSON; others' heartbeats are left out. */
-export function parseUnitBeats(texts: readonly string[]): readonly UnitHeartbeat[] {
-  return texts.flatMap((text) => {
-    try {
-      const value: unknown = JSON.parse(text);
-      return isBeat(value) ? value : [];
-    } catch {
-      // Heartbeats of other activities need not be JSON.
-      return [];
-    }
-  });
-}
+export const parseUnitBeats = (texts: readonly string[]): readonly UnitHeartbeat[] => parseBeats(texts, isBeat);
 
 /** The step at work is what its activities heartbeat. Pure. */
 export function withUnitBeats(progress: UnitProgress, beats: readonly UnitHeartbeat[]): UnitProgress {

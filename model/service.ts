@@ -1,10 +1,10 @@
-import { assert } from './assert.ts';
 import type { Digest, FleetId, HostId, ServiceId, UpgradeId } from './ids.ts';
 import { isHealthy, type BalancedServer } from './load-balancer.ts';
 import { countOf, type Amount } from './policy.ts';
 import type { ReleaseRef } from './release.ts';
 import type { ContainerHealth, ContainerSettings } from './replacement.ts';
 import type { Decision, Finding, Waiting } from './upgrade.ts';
+import { advance } from './transition.ts';
 
 /** A service: members (containers that carry the labels) on any hosts of the fleet, perhaps behind a load balancer. */
 export type Service = {
@@ -34,11 +34,7 @@ export const memberTransitions = {
   RolledBack: ['Updating'],
 } as const satisfies Record<string, readonly string[]>;
 
-export function advanceMember(from: MemberState, to: MemberState): MemberState {
-  const allowed: readonly string[] = memberTransitions[from];
-  assert(from === to || allowed.includes(to), `transition not allowed: ${from} to ${to}`);
-  return to;
-}
+export const advanceMember = (from: MemberState, to: MemberState): MemberState => advance(memberTransitions, from, to);
 
 export type MemberId = { readonly host: HostId; readonly container: string };
 

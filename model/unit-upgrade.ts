@@ -1,9 +1,9 @@
-import { assert } from './assert.ts';
 import type { Digest, FleetId, HostId, ServiceId, UnitId, UpgradeId } from './ids.ts';
 import type { ReleaseRef } from './release.ts';
 import type { SlotTraffic } from './slot-balancer.ts';
 import type { Slot, SlotOrShared, UnitPolicy } from './unit.ts';
 import type { Decision, Finding, UpgradeState, Waiting } from './upgrade.ts';
+import { advance } from './transition.ts';
 
 /** What upgradeUnit is started with: references only. */
 export type UnitUpgradeInput = {
@@ -53,11 +53,8 @@ export const unitStepTransitions = {
   skipped: ['running'],
 } as const satisfies Record<string, readonly string[]>;
 
-export function advanceUnitStep(from: UnitStepState, to: UnitStepState): UnitStepState {
-  const allowed: readonly string[] = unitStepTransitions[from];
-  assert(from === to || allowed.includes(to), `transition not allowed: ${from} to ${to}`);
-  return to;
-}
+export const advanceUnitStep = (from: UnitStepState, to: UnitStepState): UnitStepState =>
+  advance(unitStepTransitions, from, to);
 
 /** A container that the new slot gets, or that both slots share. */
 export type PlannedMember = {

@@ -165,7 +165,14 @@ export const unitLabels = {
 
 export type SlotOrShared = Slot | 'shared';
 
-export const networkName = (unit: UnitId, slot: SlotOrShared): string => `${unit}-${slot}`;
+/**
+ * Of a container in several networks an engine publishes the ports, and routes, through the one whose name comes first. For a
+ * shared member that is the shared network, in which it stays: else joining or leaving a slot's would cut what it is at work on.
+ */
+export const networkName = (unit: UnitId, slot: SlotOrShared): string =>
+  slot === 'shared' ? `${unit}-all` : `${unit}-${slot}`;
+/** Volumes whose names begin so go with their slot. */
+export const volumePrefix = (unit: UnitId, slot: SlotOrShared): string => `${unit}-${slot}-`;
 export const unitContainerName = (
   unit: UnitId,
   { slot, service, ordinal }: { readonly slot: SlotOrShared; readonly service: string; readonly ordinal: number },

@@ -1,8 +1,8 @@
 import type { AgentPhase } from './agent-phase.ts';
-import { assert } from './assert.ts';
 import type { HostState } from './host.ts';
 import type { Digest, FleetId, HostId, ServiceId, StepId, UpgradeId } from './ids.ts';
 import type { Policy } from './policy.ts';
+import { advance } from './transition.ts';
 
 /** State of one upgrade; DESIGN.md §10 keeps these words stable. */
 export type UpgradeState = keyof typeof upgradeTransitions;
@@ -82,11 +82,8 @@ export const standingTransitions = {
   rolledBack: [],
 } as const satisfies Record<string, readonly string[]>;
 
-export function advanceStanding(from: StandingState, to: StandingState): StandingState {
-  const allowed: readonly string[] = standingTransitions[from];
-  assert(from === to || allowed.includes(to), `transition not allowed: ${from} to ${to}`);
-  return to;
-}
+export const advanceStanding = (from: StandingState, to: StandingState): StandingState =>
+  advance(standingTransitions, from, to);
 
 /** One decision, with what it was based on; the record that `refit history` prints. */
 export type Decision = {
@@ -163,8 +160,5 @@ export const MAX_DECISIONS = 50;
 
 export const isOver = (state: UpgradeState): boolean => upgradeTransitions[state].length === 0;
 
-export function advanceUpgrade(from: UpgradeState, to: UpgradeState): UpgradeState {
-  const allowed: readonly string[] = upgradeTransitions[from];
-  assert(from === to || allowed.includes(to), `transition not allowed: ${from} to ${to}`);
-  return to;
-}
+export const advanceUpgrade = (from: UpgradeState, to: UpgradeState): UpgradeState =>
+  advance(upgradeTransitions, from, to);
