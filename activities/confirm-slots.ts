@@ -2,16 +2,20 @@ import { cancellationSignal } from '@temporalio/activity';
 import type { Slot } from '../model/unit.ts';
 import type { UnitHeartbeat } from '../model/unit-upgrade.ts';
 import { whileBeating } from './beating.ts';
-import type { UnitPorts } from './open-unit.ts';
+import { conceal } from './conceal.ts';
+import { fleetUnitOf, openUnit, siteOf, type UnitPorts } from './open-unit.ts';
+import { ownFleet } from './own-fleet.ts';
 import { lookAtSlot, lookForMembers, type SlotProblem } from './slot-look.ts';
+import { probeSlot } from './slot-probes.ts';
 import type { SlotPlanInput, UnitActivities } from './unit-activities.ts';
+import { secretsOf } from './unit-files.ts';
 
 /** Time between two looks; ms. */
 const LOOK_MS = 500;
 /** Looks in a row that must find everything well: one alone may fall between two illnesses. */
 const LOOKS = 3;
 
-/** Idempotent: looks. All attempts together take no longer than the time, and one look. */
+/** Idempotent: looks. Each attempt has all of the time: what an engine's absence took of it is no member's fault. */
 export function createConfirmSlots(ports: UnitPorts): UnitActivities['confirmSlots'] {
   return async (input) => {
     const signal = cancellationSignal();
@@ -34,7 +38,7 @@ export function createConfirmSlots(ports: UnitPorts): UnitActivities['confirmSlo
   };
 }
 
-/** The new slot first: it is what the upgrade answers for. */
+/** Of the earlier slot only engines and balancer are asked: its probes are those of another release. The new slot first: it is what the upgrade answers for. */
 async function look(ports: UnitPorts, input: SlotPlanInput, signal: AbortSignal): Promise<SlotProblem | null> {
   const members = await lookForMembers(ports, input, signal);
   const { to, from, members: planned } = input.plan;
@@ -44,5 +48,12 @@ async function look(ports: UnitPorts, input: SlotPlanInput, signal: AbortSignal)
   if (missing !== undefined) return { slot: to, problem: `${missing.container} on ${missing.host} is gone` };
   const slots: readonly Slot[] = from === null ? [to] : [to, from];
   const problems = await Promise.all(slots.map(async (slot) => lookAtSlot(ports, { input, members, slot }, signal)));
-  return problems.find((problem) => problem !== null) ?? null;
+  const found = problems.find((problem) => problem !== null) ?? null;
+  if (found !== null) return found;
+  const probed = await probeSlot(ports, siteOf(await openUnit(ports, input), input.plan), signal);
+  if (probed === null) return null;
+  return {
+    slot: to,
+    problem: conceal(probed, await secretsOf(ports, fleetUnitOf(ownFleet(ports, input.fleet), input))),
+  };
 }

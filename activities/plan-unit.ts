@@ -68,11 +68,12 @@ async function planUnit(ports: UnitPorts, input: PlanUnitInput): Promise<Planned
   return { plan: null, alreadyThere: null, findings };
 }
 
-/** All of the slot is on this very release, and runs. */
-function isThere({ release }: OpenedUnit, seen: readonly SeenSlotMember[], slot: Slot): boolean {
-  return seen
-    .filter((member) => member.slot === slot)
-    .every((member) => member.release === release.digest && member.running);
+/** All of the slot is there, is on this very release, and runs. */
+function isThere({ unit, fleet, release }: OpenedUnit, seen: readonly SeenSlotMember[], slot: Slot): boolean {
+  const own = seen.filter((member) => member.slot === slot);
+  const wanted = placeUnit(unit, slot, fleet.hosts).members.filter(({ kind }) => kind !== 'shared');
+  const isComplete = wanted.every(({ container }) => own.some((member) => member.container === container));
+  return isComplete && own.every((member) => member.release === release.digest && member.running);
 }
 
 type Standing = { readonly seen: readonly SeenSlotMember[]; readonly from: Slot | null; readonly to: Slot };

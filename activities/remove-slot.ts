@@ -1,7 +1,7 @@
 import { log } from '@temporalio/activity';
 import { EngineError, type Engine } from '../model/engine.ts';
-import type { HostId } from '../model/ids.ts';
-import { networkName, unitLabels, type Slot, type SlotOrShared } from '../model/unit.ts';
+import { workLabels } from '../model/replacement.ts';
+import { networkName, unitLabels, volumePrefix, type Slot, type SlotOrShared } from '../model/unit.ts';
 import { wrongInput } from './failure.ts';
 import { balancerOf, type UnitPorts } from './open-unit.ts';
 import { ownFleet } from './own-fleet.ts';
@@ -24,9 +24,8 @@ export function createRemoveSlot(ports: UnitPorts): UnitActivities['removeSlot']
     beatOn({ unitStep: 'delete', host: null, what: `${input.slot} of ${input.unit}` }, async (signal) => {
       await refuseActive(ports, input, signal);
       const hosts = ownFleet(ports, input.fleet).hosts.map(({ name }) => name);
-      const slots: readonly SlotOrShared[] = input.isFirst ? [input.slot, 'shared'] : [input.slot];
       const removed = await inParallel(hosts, MAX_PARALLEL, async (host) =>
-        removeOn(ports.engine(host), { input, slots, host }, signal),
+        removeOn(ports.engine(host), input, signal),
       );
       const total = removed.reduce((sum, count) => sum + count, 0);
       log.info('slot removed', { unit: input.unit, slot: input.slot, containers: total });
@@ -43,27 +42,29 @@ async function refuseActive(ports: UnitPorts, input: RemoveSlotInput, signal: Ab
   throw wrongInput(`slot ${input.slot} of unit ${input.unit} ${why}; it is not removed`);
 }
 
-type Removal = {
-  readonly input: RemoveSlotInput;
-  readonly slots: readonly SlotOrShared[];
-  readonly host: HostId;
-};
-
-async function removeOn(engine: Engine, { input, slots }: Removal, signal: AbortSignal): Promise<number> {
+async function removeOn(engine: Engine, input: RemoveSlotInput, signal: AbortSignal): Promise<number> {
   const found = await engine.listContainers({ [unitLabels.unit]: input.unit }, signal);
-  const going = found.filter(({ labels }) => slots.some((slot) => slot === slotIn(labels)));
+  const going = found.filter(({ labels }) => isGoing(input, labels));
   for (const { id, running } of going) {
     if (running) await unlessGone(engine.stopContainer(id, { timeoutS: STOP_S, signal }));
     await engine.removeContainer(id, { force: true, volumes: true, signal });
   }
   const staying = found.filter(({ id }) => !going.some((gone) => gone.id === id));
+  const isShared = staying.some(({ labels }) => slotIn(labels) === 'shared' && unitLabels.service in labels);
+  const slots: readonly SlotOrShared[] = input.isFirst && !isShared ? [input.slot, 'shared'] : [input.slot];
   for (const slot of slots) {
     const network = networkName(input.unit, slot);
     for (const { id } of staying) await engine.disconnectNetwork({ network, container: id }, signal);
     await removeNetwork(engine, network, signal);
-    await engine.removeVolumes(`${network}-`, signal);
+    await engine.removeVolumes(volumePrefix(input.unit, slot), signal);
   }
   return going.length;
+}
+
+/** Shared ones that were there before are not of the install that is taken back, even if no slot was: they have their data. */
+function isGoing({ slot, isFirst, upgrade }: RemoveSlotInput, labels: Readonly<Record<string, string>>): boolean {
+  const of = slotIn(labels);
+  return of === slot || (isFirst && of === 'shared' && labels[workLabels.upgrade] === upgrade);
 }
 
 /** One that somebody else's container is in stays with it: it is in nobody's way. */

@@ -1,6 +1,6 @@
 import type { HostId } from '../model/ids.ts';
 import { isHealthy } from '../model/load-balancer.ts';
-import { memberServer } from '../model/slot-balancer.ts';
+import { memberServer, type ServingMember, type SlotServer } from '../model/slot-balancer.ts';
 import { unitLabels, type Slot, type SlotOrShared } from '../model/unit.ts';
 import { needBalancer, type UnitPorts } from './open-unit.ts';
 import { ownFleet } from './own-fleet.ts';
@@ -73,38 +73,50 @@ export type SlotProblem = { readonly slot: Slot; readonly problem: string };
 /** What of the slot is not well in one look, by its engines and by the balancer; null: all of it is. */
 export async function lookAtSlot(
   ports: LookPorts,
-  {
-    input,
-    members,
-    slot,
-  }: { readonly input: UnitInput; readonly members: readonly SeenSlotMember[]; readonly slot: Slot },
+  { input, members, slot }: SlotLook<SeenSlotMember & { readonly slot: SlotOrShared }>,
   signal: AbortSignal,
 ): Promise<SlotProblem | null> {
   const own = members.filter((member) => member.slot === slot);
-  const [problems, atBalancer] = await Promise.all([
-    inParallel(own, MAX_PARALLEL, async (member) => problemOf(ports, member, signal)),
-    problemsAtBalancer(ports, { input, own, slot }, signal),
+  const problems = await Promise.all([
+    engineProblem(ports, own, signal),
+    balancerProblem(ports, { input, slot, members: own }, signal),
   ]);
-  const first = [...problems, ...atBalancer].find((problem) => problem !== null) ?? null;
-  return first === null ? null : { slot, problem: first };
+  const problem = problems.find((found) => found !== null) ?? null;
+  return problem === null ? null : { slot, problem };
 }
 
-async function problemsAtBalancer(
+type SlotLook<Looked> = { readonly input: UnitInput; readonly slot: Slot; readonly members: readonly Looked[] };
+
+/** By their engines; null: all of them are well. */
+export async function engineProblem(
   ports: LookPorts,
-  { input, own, slot }: { readonly input: UnitInput; readonly own: readonly SeenSlotMember[]; readonly slot: Slot },
+  members: readonly SeenSlotMember[],
   signal: AbortSignal,
-): Promise<readonly string[]> {
+): Promise<string | null> {
+  const problems = await inParallel(members, MAX_PARALLEL, async (member) => problemOf(ports, member, signal));
+  return problems.find((problem) => problem !== null) ?? null;
+}
+
+/** By the balancer; null: all that have requests through it are well. */
+export async function balancerProblem(
+  ports: LookPorts,
+  { input, slot, members }: SlotLook<ServingMember & { readonly service: string }>,
+  signal: AbortSignal,
+): Promise<string | null> {
   const { slots, balanced } = needBalancer(ports, input);
+  const { balancer } = balanced;
   const servers = await slots.servers(balanced, slot, signal);
-  return balanced.balancer.frontends.flatMap(({ service }) => {
-    const serving = own.filter((member) => member.service === service);
+  const problems = balancer.frontends.flatMap(({ service }) => {
     const known = servers.filter((server) => server.service === service);
-    return serving.flatMap(({ host, container, address }) => {
-      const server = memberServer(balanced.balancer, known, { host, container, address });
-      if (server === null) return [`${container} on ${host} is no server of ${balanced.balancer.loadBalancer}`];
-      return isHealthy(server) && server.state === 'ready'
-        ? []
-        : [`${container} on ${host} is ${server.state} and ${server.health} at ${balanced.balancer.loadBalancer}`];
-    });
+    return members
+      .filter((member) => member.service === service)
+      .map((member) => serverProblem(member, memberServer(balancer, known, member), balancer.loadBalancer));
   });
+  return problems.find((problem) => problem !== null) ?? null;
+}
+
+function serverProblem({ host, container }: ServingMember, server: SlotServer | null, at: string): string | null {
+  if (server === null) return `${container} on ${host} is no server of ${at}`;
+  if (isHealthy(server) && server.state === 'ready') return null;
+  return `${container} on ${host} is ${server.state} and ${server.health} at ${at}`;
 }

@@ -1,14 +1,20 @@
 import { activityInfo, cancellationSignal, log } from '@temporalio/activity';
 import { addCount, judgeRate, latestSample, startSoakLog, type SoakLog } from '../model/soak.ts';
 import type { SlotTraffic } from '../model/slot-balancer.ts';
+import { addressOf, type UnitSite } from '../model/unit-site.ts';
 import type { UnitHeartbeat } from '../model/unit-upgrade.ts';
 import { whileBeating } from './beating.ts';
-import { needBalancer, type UnitPorts } from './open-unit.ts';
-import { lookAtSlot, lookForMembers } from './slot-look.ts';
+import { conceal } from './conceal.ts';
+import { needBalancer, openUnit, siteOf, type UnitPorts } from './open-unit.ts';
+import { balancerProblem, engineProblem, lookForMembers } from './slot-look.ts';
+import { probeSlot } from './slot-probes.ts';
 import type { SoakEnd, SoakInput, UnitActivities } from './unit-activities.ts';
+import { secretsOf } from './unit-files.ts';
 
 /** Time between two looks; ms. */
 const LOOK_MS = 500;
+/** A probe may start a program in each member: not at every look. */
+const LOOKS_A_PROBE = 4;
 
 /** How often requests that no longer go to the slot are sent there again; whoever takes them away more often means it. */
 const MAX_MENDS = 2;
@@ -21,18 +27,17 @@ type SoakBeat = UnitHeartbeat & { readonly unwellSince: number | null; readonly 
  *
  * 1. The share of failed requests is judged over the window and over all since the cutover, also over attempts: what was counted
  *    is in the heartbeat.
- * 2. A member that is not well for longer than the policy allows, by its engine or by the balancer, is a problem. An engine or
+ * 2. A member that is not well for longer than the policy allows, by its engine, the balancer or its own probe, is a problem. An engine or
  *    balancer that can't be asked is not: it says nothing of the slot.
  * 3. A balancer that was reloaded in the moment of the cutover may have read the earlier slot: the cutover is done again.
  * 4. An attempt that comes when the time is over has one look all the same.
  */
 export function createSoakSlot(ports: UnitPorts): UnitActivities['soakSlot'] {
   return async (input) => {
+    const opened = await openUnit(ports, input);
     const soak: Soak = {
-      ports,
-      input,
-      signal: cancellationSignal(),
-      mends: 0,
+      ...{ ports, input, site: siteOf(opened, input.plan), secrets: await secretsOf(ports, opened.fleetUnit) },
+      ...{ signal: cancellationSignal(), mends: 0, looks: 0, probed: null },
       ...takeOver(activityInfo().heartbeatDetails),
     };
     return whileBeating(
@@ -45,10 +50,15 @@ export function createSoakSlot(ports: UnitPorts): UnitActivities['soakSlot'] {
 type Soak = {
   readonly ports: UnitPorts;
   readonly input: SoakInput;
+  readonly site: UnitSite;
+  readonly secrets: readonly string[];
   readonly signal: AbortSignal;
   log: SoakLog | null;
   unwellSince: number | null;
   mends: number;
+  /** Looks so far, and what the latest round of probes said. */
+  looks: number;
+  probed: string | null;
 };
 
 async function watch(soak: Soak): Promise<SoakEnd> {
@@ -87,29 +97,59 @@ async function judgeTraffic(soak: Soak): Promise<string | null> {
 
 async function judgeMembers(soak: Soak): Promise<string | null> {
   const { ports, input, signal } = soak;
-  const slot = input.plan.to;
-  const looked = async (): Promise<string | null> => {
-    const members = await lookForMembers(ports, input, signal);
-    const missing = input.plan.members.find(
-      ({ container }) => !members.some((member) => member.container === container),
-    );
-    if (missing !== undefined) return `${missing.container} on ${missing.host} is gone`;
-    return (await lookAtSlot(ports, { input, members, slot }, signal))?.problem ?? null;
-  };
-  const problem = await orNull(looked(), signal);
+  const looks = await Promise.all(
+    [byEngines(soak), byBalancer(soak), byProbes(soak)].map(async (look) => orUnknown(look, signal)),
+  );
+  const problem = looks.find((look) => look !== null && look !== UNKNOWN) ?? null;
+  // Who can't be asked says nothing, neither that a member is well again.
+  if (problem === null && looks.includes(UNKNOWN)) return null;
   const now = ports.clock.now();
   soak.unwellSince = problem === null ? null : (soak.unwellSince ?? now);
-  const isLong = soak.unwellSince !== null && now - soak.unwellSince >= input.soak.unhealthyMs;
-  return isLong ? `${problem ?? ''}, for ${now - (soak.unwellSince ?? now)} ms` : null;
+  const forMs = now - (soak.unwellSince ?? now);
+  return problem !== null && forMs >= input.soak.unhealthyMs ? `${problem}, for ${forMs} ms` : null;
 }
 
-/** Who can't be asked says nothing. */
-async function orNull<Value>(asked: Promise<Value>, signal: AbortSignal): Promise<Value | null> {
+async function byEngines({ ports, input, signal }: Soak): Promise<string | null> {
+  const { to, members: planned } = input.plan;
+  const members = await lookForMembers(ports, input, signal);
+  const missing = planned.find(({ container }) => !members.some((member) => member.container === container));
+  if (missing !== undefined) return `${missing.container} on ${missing.host} is gone`;
+  return engineProblem(
+    ports,
+    members.filter(({ slot }) => slot === to),
+    signal,
+  );
+}
+
+async function byBalancer({ ports, input, site, signal }: Soak): Promise<string | null> {
+  const members = site.plan.members
+    .filter(({ kind }) => kind === 'service')
+    .map((member) => ({ ...member, address: addressOf(site, member) ?? '' }));
+  return balancerProblem(ports, { input, slot: input.plan.to, members }, signal);
+}
+
+/** Between two rounds the last one stands. */
+async function byProbes(soak: Soak): Promise<string | null> {
+  if (soak.looks++ % LOOKS_A_PROBE === 0) {
+    const said = await probeSlot(soak.ports, soak.site, soak.signal);
+    soak.probed = said === null ? null : conceal(said, soak.secrets);
+  }
+  return soak.probed;
+}
+
+const UNKNOWN = Symbol('who was asked did not answer');
+
+const orNull = async <Value>(asked: Promise<Value>, signal: AbortSignal): Promise<Value | null> => {
+  const answer = await orUnknown(asked, signal);
+  return answer === UNKNOWN ? null : answer;
+};
+
+async function orUnknown<Value>(asked: Promise<Value>, signal: AbortSignal): Promise<Value | typeof UNKNOWN> {
   try {
     return await asked;
   } catch {
     signal.throwIfAborted();
-    return null;
+    return UNKNOWN;
   }
 }
 

@@ -83,7 +83,7 @@ export type SoakInput = SlotPlanInput & {
 export type SoakEnd = { readonly problem: string | null; readonly traffic: SlotTraffic | null };
 
 export type RemoveSlotInput = SlotInput & {
-  /** The unit's first install, which is taken back: no slot takes requests. Shared services go as well. */
+  /** The unit's first install, which is taken back: no slot takes requests. Shared services that it made go as well. */
   readonly isFirst: boolean;
 };
 

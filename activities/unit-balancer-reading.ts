@@ -58,7 +58,7 @@ async function missingServers(
   return balanced.balancer.frontends.flatMap(({ service }) => {
     const known = servers.filter((server) => server.service === service);
     return plan.members
-      .filter((member) => member.service === service)
+      .filter((member) => member.service === service && member.kind === 'service')
       .flatMap((member) => serverProblem(look, { balanced, known }, member));
   });
 }

@@ -4,7 +4,13 @@ import type { Command } from '../model/release.ts';
 import { besideOf, fillContainer, jobNamed, tokensOn, type UnitSite } from '../model/unit-site.ts';
 import { fillTokens } from '../model/unit-tokens.ts';
 import { checkName, jobContainerName, networkName, type UnitJob, type UnitMigration } from '../model/unit.ts';
-import { JOB_OUTPUT_LENGTH, type PlannedMember, type UnitHeartbeat, type UnitStep } from '../model/unit-upgrade.ts';
+import {
+  JOB_OUTPUT_LENGTH,
+  lastLines,
+  type PlannedMember,
+  type UnitHeartbeat,
+  type UnitStep,
+} from '../model/unit-upgrade.ts';
 import { whileBeating } from './beating.ts';
 import { conceal } from './conceal.ts';
 import { wrongInput } from './failure.ts';
@@ -119,7 +125,7 @@ async function jobSpec(
 
 /** The end of it, where the reason stands. */
 const told = (lines: readonly string[], secrets: readonly string[]): string =>
-  conceal(lines.join('\n'), secrets).slice(-JOB_OUTPUT_LENGTH);
+  lastLines(conceal(lines.join('\n'), secrets), JOB_OUTPUT_LENGTH);
 
 function stepOf({ job, plan, direction }: UnitJobInput): UnitStep {
   if (direction === 'down') return 'return';
