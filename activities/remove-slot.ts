@@ -56,7 +56,8 @@ async function removeOn(engine: Engine, input: RemoveSlotInput, signal: AbortSig
     const network = networkName(input.unit, slot);
     for (const { id } of staying) await engine.disconnectNetwork({ network, container: id }, signal);
     await removeNetwork(engine, network, signal);
-    await engine.removeVolumes(volumePrefix(input.unit, slot), signal);
+    // Those of shared services hold data, perhaps from before this upgrade.
+    if (slot !== 'shared') await engine.removeVolumes(volumePrefix(input.unit, slot), signal);
   }
   return going.length;
 }

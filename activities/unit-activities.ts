@@ -77,7 +77,7 @@ export type SoakInput = SlotPlanInput & {
   readonly soak: SoakPolicy;
   /** Its end; ms since the epoch. */
   readonly until: number;
-  /** At the cutover. */
+  /** At the cutover; null: it counts from its first look. */
   readonly baseline: SlotTraffic | null;
 };
 export type SoakEnd = { readonly problem: string | null; readonly traffic: SlotTraffic | null };

@@ -105,6 +105,8 @@ async function soak(run: UnitRun): Promise<StepEnd> {
       ]),
     );
     run.traffic = traffic;
+    // An operator who has it tried again has mended something: what failed before says nothing of that.
+    if (problem !== null) run.baseline = null;
     return problem;
   };
   return doStep(run, { name: 'soak', work });

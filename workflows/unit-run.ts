@@ -47,7 +47,7 @@ export class UnitRun extends Operated {
   standby: Slot | null = null;
   keptUntil: number | null = null;
   traffic: SlotTraffic | null = null;
-  /** Counts of the balancer at the cutover. */
+  /** Counts of the balancer at the cutover; null: a soak counts from its first look. */
   baseline: SlotTraffic | null = null;
   /** What ended the way there; null: nothing, or an operator. */
   failure: string | null = null;

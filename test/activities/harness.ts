@@ -3,13 +3,10 @@ import { DefaultLogger } from '@temporalio/worker';
 import type { Activities, OrderInput } from '../../activities/activities.ts';
 import { createActivities } from '../../activities/create.ts';
 import type { Ports } from '../../activities/ports.ts';
-import type { SlotPlanInput, UnitActivities, UnitInput } from '../../activities/unit-activities.ts';
 import * as values from '../../drivers/bus-values.ts';
 import { versionJump } from '../../drivers/version-jump.ts';
 import type { HostId } from '../../model/ids.ts';
 import { parseUpgradeId } from '../../model/ids.ts';
-import { defaultUnitPolicy, type UnitRelease } from '../../model/unit.ts';
-import type { PlannedMember, UnitPlan } from '../../model/unit-upgrade.ts';
 import type { Bus, Clock } from '../../model/ports.ts';
 import type { FleetLoadBalancer, FleetUnit } from '../../model/fleet.ts';
 import type { ReadRelease, ResolvedImage } from '../../model/registry.ts';
@@ -17,13 +14,11 @@ import type { Service } from '../../model/service.ts';
 import { systemClock } from '../../worker/ports.ts';
 import { FakeAgent } from '../fakes/agent.ts';
 import { FakeEngine } from '../fakes/engine.ts';
-import { FakeUnits } from '../fakes/fake-units.ts';
 import { fleet, fleetId, hostIds } from '../fakes/fleet.ts';
 import { FakeLoadBalancer } from '../fakes/load-balancer.ts';
 import { MemoryBus } from '../fakes/memory-bus.ts';
 import { readRelease, releaseRef } from '../fakes/release.ts';
 import { FakeSlotBalancer } from '../fakes/slot-balancer.ts';
-import { shop, unitRelease } from '../model/units.ts';
 
 export const upgradeId = parseUpgradeId('lab-1');
 export const run = { fleet: fleetId, upgrade: upgradeId };
@@ -118,54 +113,6 @@ export function startHarness(count: number, connect?: () => Bus, clock: Clock = 
       for (const one of buses) one.close();
     },
   };
-}
-
-/** The unit `shop` on hosts in memory, and what its activities are told. */
-export class UnitHarness {
-  readonly units: FakeUnits;
-  readonly activities: Performed<UnitActivities>;
-  readonly place: UnitInput = { ...run, unit: shop };
-
-  constructor(unit: UnitRelease = unitRelease(), count = 2) {
-    this.units = new FakeUnits(fleetId, hostIds(count), () => undefined);
-    this.units.publish('1.0.0', unit);
-    this.activities = this.units.activities;
-  }
-
-  /** As the workflow asks for it; fails if preflight has findings. */
-  async plan(): Promise<SlotPlanInput & { readonly plan: UnitPlan }> {
-    const place = { ...this.place, release: this.units.read().ref };
-    const { plan, findings } = await perform(this.activities.planUnit, { ...place, policy: defaultUnitPolicy });
-    if (plan === null) throw new Error(`no plan: ${JSON.stringify(findings)}`);
-    return { ...place, plan };
-  }
-
-  /** All of the slot is there and runs. */
-  async make(input: SlotPlanInput): Promise<void> {
-    const { members, present } = input.plan;
-    const { pullSlotImages, createSlotMember, joinSlotNetwork, putSlotFiles, startSlotMember } = this.activities;
-    for (const host of new Set([...members, ...present].map((member) => member.host))) {
-      await perform(pullSlotImages, { ...input, host, byteLimit: 1_000_000, diskFloorBytes: 0, deadlineMs: 60_000 });
-    }
-    for (const member of members) await perform(createSlotMember, { ...input, member });
-    for (const host of this.units.engines.keys()) await perform(joinSlotNetwork, { ...input, host });
-    for (const member of members) await perform(putSlotFiles, { ...input, member });
-    for (const member of members) await perform(startSlotMember, { ...input, member });
-  }
-
-  /** The slot is made, and takes the requests. */
-  async install(): Promise<SlotPlanInput> {
-    const input = await this.plan();
-    await this.make(input);
-    await perform(this.activities.cutOver, { ...this.place, slot: input.plan.to });
-    return input;
-  }
-}
-
-export function memberOf({ plan }: SlotPlanInput, container: string): PlannedMember {
-  const found = plan.members.find((member) => member.container === container);
-  if (found === undefined) throw new Error(`${container} is not planned`);
-  return found;
 }
 
 /** Goes so many times as fast, for waits that are long by design. */

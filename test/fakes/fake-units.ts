@@ -5,6 +5,7 @@ import * as values from '../../drivers/bus-values.ts';
 import type { JobOutcome } from '../../model/engine.ts';
 import type { Fleet, FleetUnit } from '../../model/fleet.ts';
 import { parseServiceId, type FleetId, type HostId } from '../../model/ids.ts';
+import type { Clock } from '../../model/ports.ts';
 import { placeUnit } from '../../model/unit-placement.ts';
 import { portOf } from '../../model/unit-site.ts';
 import { slots, unitLabels, type UnitRelease } from '../../model/unit.ts';
@@ -26,6 +27,9 @@ export const edgeUnit: FleetUnit = {
   files: { key: '/secrets/key.pem', account: '/secrets/account.json' },
 };
 
+/** Real time with short pauses: what is looked at here costs nothing. */
+const quickClock: Clock = { ...systemClock, sleep: async (ms, signal) => systemClock.sleep(ms / 10, signal) };
+
 /** A unit `shop` on a fleet of engines in memory, behind a load balancer in memory; the steps on it are the real ones. */
 export class FakeUnits {
   readonly engines: ReadonlyMap<HostId, FakeEngine>;
@@ -42,8 +46,10 @@ export class FakeUnits {
   fleetUnit: FleetUnit = edgeUnit;
   unit: UnitRelease;
   version = '2.0.0';
+  /** The fleet file, but for the unit. */
+  fleet: Fleet;
+  clock: Clock = quickClock;
   readonly activities: UnitActivities;
-  readonly #fleet: Fleet;
   readonly #changed: (event: string) => void;
 
   constructor(name: FleetId, hosts: readonly HostId[], changed: (event: string) => void) {
@@ -52,17 +58,17 @@ export class FakeUnits {
     this.engines = new Map(hosts.map((host) => [host, new FakeEngine(host)]));
     this.balancer = new FakeSlotBalancer('edge');
     const base = fleetOf(hosts.length);
-    this.#fleet = { ...base, fleet: name, hosts: base.hosts.map((host) => ({ ...host, address: `${host.name}.lab` })) };
+    this.fleet = { ...base, fleet: name, hosts: base.hosts.map((host) => ({ ...host, address: `${host.name}.lab` })) };
     this.#listen();
     this.activities = createUnitActivities({
       engine: (host) => this.engine(host),
-      loadFleet: () => ({ ...this.#fleet, units: [this.fleetUnit] }),
+      loadFleet: () => ({ ...this.fleet, units: [this.fleetUnit] }),
       slotBalancer: () => this.balancer,
       readUnitFile: async (path) => Promise.resolve().then(() => this.#read(path)),
       registryAuth: async () => Promise.resolve(null),
       registry: this.#registry(),
       releases: new ReleaseCache({ readRelease: async () => Promise.resolve(this.read()) }),
-      clock: systemClock,
+      clock: { now: () => this.clock.now(), sleep: async (ms, signal) => this.clock.sleep(ms, signal) },
       bus: new MemoryBus().connect(),
       values,
     });
@@ -92,7 +98,7 @@ export class FakeUnits {
   expect(unit: UnitRelease): void {
     this.unit = unit;
     for (const slot of slots) {
-      const { members } = placeUnit(unit, slot, this.#fleet.hosts);
+      const { members } = placeUnit(unit, slot, this.fleet.hosts);
       for (const member of members.filter(({ service }) => service === web)) {
         const port = portOf({ unit }, member, slot) ?? 0;
         const server = { service: web, name: `${member.host}-${member.container}`, address: `10.0.0.1:${port}` };

@@ -6,9 +6,9 @@ import { parseStepId } from '../../model/ids.ts';
 import type { FakeFleet } from '../fakes/fake-fleet.ts';
 import { service } from '../fakes/release.ts';
 import { startTemporal } from '../parts/temporal.ts';
+import { unitBehaviours, type Recorded } from './record-units.ts';
 import { addContainer, startContainer, toNewImage } from './container-upgrade.ts';
 import { addSix, inPairs, NEW_IMAGE, startService } from './service-upgrade.ts';
-import type { Upgrade } from './upgrade.ts';
 import { openWorld, type World } from './world.ts';
 
 export const historiesFolder = join(import.meta.dirname, '..', 'histories');
@@ -23,9 +23,6 @@ export function parseRuns(text: string): readonly RecordedRun[] {
   const runs = JSON.parse(text) as readonly { readonly workflowId: string; readonly history: object }[];
   return runs.map(({ workflowId, history }) => ({ workflowId, history: History.fromObject(history) }));
 }
-
-/** Any upgrade that comes to an end. */
-export type Recorded = { readonly handle: Upgrade['handle']; readonly end: () => Promise<unknown> };
 
 function withServices(fleet: FakeFleet): FakeFleet {
   fleet.services = [service('dns'), service('web')];
@@ -170,6 +167,8 @@ export const behaviours: Readonly<Record<string, (world: World) => Promise<Recor
     fleet.members.member('host-1').failNext('unhealthy');
     return startContainer(world, fleet, { action: toNewImage });
   },
+
+  ...unitBehaviours,
 };
 
 /** The upgrade's own history, and those of all its children. */
