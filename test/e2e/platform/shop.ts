@@ -53,6 +53,46 @@ export async function shopContainers(slot?: Slot | 'shared'): Promise<readonly s
   return found.flat().sort();
 }
 
+/** Of which something runs: blue, green, shared. */
+export async function runningSlots(): Promise<readonly string[]> {
+  const running = (await shopContainers()).filter((line) => line.endsWith(' running'));
+  return [...new Set(running.map((line) => line.split('-')[2] ?? ''))].sort();
+}
+
+/** Names of the slot's members; its jobs, which have ended, are none. */
+export const shopMembers = async (slot: Slot): Promise<readonly string[]> =>
+  (await shopContainers(slot)).flatMap((line) => (line.includes(' shop-job-') ? [] : (line.split(' ')[1] ?? [])));
+
+/** Which members these are, and since when they run: the same text, and nobody has touched them. */
+export const shopIdentity = async (slot: Slot): Promise<string> => hostLines(identityScript(slot));
+const identityScript = (slot: Slot): string =>
+  `docker ps --all --quiet ${labelled(slot)} | xargs --no-run-if-empty docker inspect --format '{{.Id}} {{.Name}} {{.State.StartedAt}}' | sort`;
+
+/** Members of the slot, and its add-ons. */
+const labelled = (slot: Slot): string =>
+  ['unit-service', `unit=${SHOP}`, `slot=${slot}`].map((label) => `--filter label=dev.refit.${label}`).join(' ');
+
+/** Containers, networks, volumes and images of all hosts, as one text to compare. */
+export const hostObjects = async (): Promise<string> => hostLines(OBJECTS);
+const OBJECTS =
+  "docker ps --all --no-trunc --format '{{.ID}} {{.Names}} {{.State}}' | sort; docker network ls --quiet | sort; docker volume ls --quiet | sort; docker image ls --all --digests --format '{{.Repository}} {{.Digest}} {{.ID}}' | sort";
+
+/** Members of the slot that engines saw removed since then, by their clock; ms since the epoch. */
+export async function removedMembers(
+  slot: Slot,
+  since: number,
+): Promise<readonly { readonly container: string; readonly at: number }[]> {
+  const range = `--since ${(since / 1_000).toFixed(3)} --until ${(Date.now() / 1_000).toFixed(3)}`;
+  const filters = `--filter event=destroy ${labelled(slot)}`;
+  const lines = await hostLines(
+    `docker events ${range} ${filters} --format '{{.Actor.Attributes.name}} {{.TimeNano}}'`,
+  );
+  return lines.split('\n').flatMap((line) => {
+    const [, container, nanoseconds] = line.split(' ');
+    return container === undefined ? [] : [{ container, at: Number(nanoseconds) / 1e6 }];
+  });
+}
+
 /** What the unit has left on the hosts: containers, networks and volumes. A test begins with nothing, and with blue. */
 export async function removeShop(): Promise<void> {
   await onEachHost(async (host) => onHost(host, ['sh', '-c', REMOVE_ALL]));
@@ -74,6 +114,15 @@ export const queryShop = async (sql: string): Promise<string> =>
     ...['docker', 'exec', `${SHOP}-shared-db-1`, 'psql', '--host=127.0.0.1', '--username=postgres'],
     ...['--tuples-only', '--no-align', '--command', sql],
   ]);
+
+/** Lines that a script says on each host, each with its host before it. */
+async function hostLines(script: string): Promise<string> {
+  const texts = await onEachHost(async (host) => {
+    const text = await onHost(host, ['sh', '-c', script]);
+    return text.split('\n').flatMap((line) => (line === '' ? [] : [`${host} ${line}`]));
+  });
+  return texts.flat().join('\n');
+}
 
 async function onEachHost<Result>(work: (host: string) => Promise<Result>): Promise<readonly Result[]> {
   const hosts = (await lab.state())?.hosts ?? [];
