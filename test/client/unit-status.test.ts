@@ -77,11 +77,15 @@ describe('the containers of a unit', () => {
 });
 
 test.each([
-  ['by the name that the fleet file makes of host and container', haproxy, 'host-1-shop-blue-web-1', '10.9.9.9:1'],
-  ['by its address, where servers have no names of ours', elb, 'i-1', '10.0.0.1:8110'],
-] as const)('a member is behind its server, %s', (_, balancer, name, address) => {
+  [
+    'by the name that the fleet file makes of host and container',
+    haproxy,
+    { name: 'host-1-shop-blue-web-1', address: '10.9.9.9:1' },
+  ],
+  ['by its address, where servers have no names of ours', elb, { name: 'i-1', address: '10.0.0.1:8110' }],
+] as const)('a member is behind its server, %s', (_, balancer, named) => {
   const service = parseServiceId('web');
-  const server = { slot: 'blue', service, name, address, state: 'ready', health: 'up', sessions: 0 } as const;
+  const server = { slot: 'blue', service, ...named, state: 'ready', health: 'up', sessions: 0 } as const;
   const other = { ...server, name: 'other', address: '10.0.0.7:1' };
   const servers = [other, server].map((one) => ({ ...one, container: null }));
 
