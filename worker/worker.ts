@@ -22,19 +22,21 @@ export type RefitWorkerOptions = {
   readonly namespace: string;
   readonly fleet: FleetId;
   readonly ports: Ports;
+  /** Absent: those over the ports. Tests put kills around them. */
+  readonly activities?: object;
   /** Another place for the bundled workflow code; tests that bundle at the same time have one each. */
   readonly bundleFolder?: string;
 };
 
 /** A worker of one fleet; any number of them may run. `workerDeploymentOptions` come with worker versions. */
 export async function createRefitWorker(options: RefitWorkerOptions): Promise<Worker> {
-  const { connection, namespace, fleet, ports, bundleFolder } = options;
+  const { connection, namespace, fleet, ports, activities = createActivities(ports), bundleFolder } = options;
   return Worker.create({
     connection,
     namespace,
     taskQueue: taskQueue(fleet),
     workflowBundle: await workflowBundle(bundleFolder),
-    activities: createActivities(ports),
+    activities,
     identity: `${hostname()}:${process.pid}`,
     maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
     maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,

@@ -53,6 +53,7 @@ const MANY = 100_000;
 const MANY_WITHIN_MS = 600_000;
 /** As the sample's release has it; ms. */
 const DRAIN_MS = 10_000;
+const KEEP_MS = 3_000;
 /** From the end of the time for which a slot is kept, until it is removed, with the requests that it finishes first; ms. */
 const DELETE_MS = 20_000;
 /** A worker bundles its workflows before it takes work; ms. */
@@ -292,20 +293,20 @@ describe('after the time for which the earlier slot is kept', () => {
   test('it is removed once and on time; pause and resume work on the way', async () => {
     const since = Date.now();
     const members = await shopMembers('blue');
-    const started = await upgradeShop(next.reference, [...SHORT, '--keep', '3s', '--detach']);
+    const started = await upgradeShop(next.reference, [...SHORT, '--keep', `${KEEP_MS / 1_000}s`, '--detach']);
     expect(started.exitCode, started.stderr).toBe(0);
 
     await onShop('pause');
     const paused = await onShop('watch');
     const resumed = await onShop('resume');
-    const kept = await untilShop(({ keptUntil }) => keptUntil !== null);
     const over = await untilShopOver();
 
     expect(paused.exitCode, paused.stderr).toBe(4);
     expect(paused.stderr).toContain('refit unit resume shop');
     expect(resumed.exitCode, resumed.stderr).toBe(0);
     expect(over).toMatchObject({ state: 'succeeded', active: 'green', standby: null });
-    await expectRemovedOnce('blue', { since, members, after: Date.parse(kept.keptUntil ?? ''), withinMs: DELETE_MS });
+    const keptSince = over.steps.find(({ name }) => name === 'keep')?.startedAt ?? '';
+    await expectRemovedOnce('blue', { since, members, after: Date.parse(keptSince) + KEEP_MS, withinMs: DELETE_MS });
     expect(await serving()).toMatchObject({ version: next.version, slot: 'green' });
   });
 

@@ -31,7 +31,13 @@ const READY_MS = 60_000;
 /** Followed by the pid of the test's process. */
 const FOLDER_PREFIX = 'refit-engine-';
 
-export async function startEngine({ liveRestore = true } = {}): Promise<TestEngine> {
+type EngineOptions = {
+  readonly liveRestore?: boolean;
+  /** Of the networks that are made on it, such as 198.18.0.0/22; engines that make some at the same time need one each. */
+  readonly addressPool?: string;
+};
+
+export async function startEngine({ liveRestore = true, addressPool }: EngineOptions = {}): Promise<TestEngine> {
   await sweep();
   const folder = await mkdtemp(join(tmpdir(), `${FOLDER_PREFIX}${process.pid}-`));
   const socket = join(folder, 'docker.sock');
@@ -41,7 +47,7 @@ export async function startEngine({ liveRestore = true } = {}): Promise<TestEngi
   const start = async (): Promise<void> => {
     await addBridge(bridgeOf(folder));
     containerd ??= await startContainerd(folder);
-    const started = await startDockerd(folder, liveRestore);
+    const started = await startDockerd(folder, { liveRestore, addressPool });
     dockerd = started;
     await eventually(() => ping(socket, started), { withinMs: READY_MS, everyMs: 20 });
   };
@@ -87,7 +93,13 @@ address = "${folder}/containerd.sock"
   return part;
 }
 
-async function startDockerd(folder: string, liveRestore: boolean): Promise<Part> {
+/** A network's share of a pool: fourteen addresses, one of them the bridge's. */
+const NETWORK_BITS = '28';
+
+async function startDockerd(
+  folder: string,
+  { liveRestore, addressPool }: { readonly liveRestore: boolean; readonly addressPool: string | undefined },
+): Promise<Part> {
   const config = join(folder, 'daemon.json');
   await writeFile(config, '{}');
   await rm(join(folder, 'docker.pid'), { force: true });
@@ -96,6 +108,7 @@ async function startDockerd(folder: string, liveRestore: boolean): Promise<Part>
     ...['--pidfile', join(folder, 'docker.pid'), '--containerd', join(folder, 'containerd.sock')],
     ...['--bridge', bridgeOf(folder), '--iptables=false', '--ip6tables=false', '--ip-forward=false'],
     ...(liveRestore ? ['--live-restore'] : []),
+    ...(addressPool === undefined ? [] : ['--default-address-pool', `base=${addressPool},size=${NETWORK_BITS}`]),
     ...['--log-level', 'warn'],
     ...['-H', `unix://${folder}/docker.sock`],
   ];

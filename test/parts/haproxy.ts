@@ -94,14 +94,15 @@ export async function startUnitHaproxy(ports: Readonly<Record<'blue' | 'green', 
   };
 }
 
-type Launch = {
+export type Launch = {
   readonly folder: string;
   readonly config: string;
   readonly flags: readonly string[];
   readonly isReady: () => Promise<boolean>;
 };
 
-async function launch({ folder, config, flags, isReady }: Launch): Promise<Part> {
+/** Returns when it is ready; ends it and throws when it is not in time. */
+export async function launch({ folder, config, flags, isReady }: Launch): Promise<Part> {
   const program = await findPart('haproxy');
   const file = join(folder, 'haproxy.cfg');
   await writeFile(file, config);
