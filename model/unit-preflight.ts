@@ -77,7 +77,10 @@ function judgeHost({ host, problem, lacksAddress, portsInUse, namesTaken }: Unit
       ? [error('it has no address at which others reach it', `give it one: address of host ${host} in the fleet file`)]
       : []),
     ...portsInUse.map((port) =>
-      error(`port ${port} is in use`, 'free it, or give the service another port in the release'),
+      error(
+        `port ${port} is in use`,
+        'free it, restart the engine if nobody listens there, or give the service another port in the release',
+      ),
     ),
     ...namesTaken.map((name) => error(`a container ${name} is there, and is not of this unit`, 'remove or rename it')),
   ];
