@@ -3,8 +3,7 @@ import type { Slot } from '../model/unit.ts';
 import type { UnitHeartbeat } from '../model/unit-upgrade.ts';
 import { whileBeating } from './beating.ts';
 import { conceal } from './conceal.ts';
-import { fleetUnitOf, openUnit, siteOf, type UnitPorts } from './open-unit.ts';
-import { ownFleet } from './own-fleet.ts';
+import { openUnit, siteOf, type UnitPorts } from './open-unit.ts';
 import { lookAtSlot, lookForMembers, type SlotProblem } from './slot-look.ts';
 import { probeSlot } from './slot-probes.ts';
 import type { SlotPlanInput, UnitActivities } from './unit-activities.ts';
@@ -50,10 +49,8 @@ async function look(ports: UnitPorts, input: SlotPlanInput, signal: AbortSignal)
   const problems = await Promise.all(slots.map(async (slot) => lookAtSlot(ports, { input, members, slot }, signal)));
   const found = problems.find((problem) => problem !== null) ?? null;
   if (found !== null) return found;
-  const probed = await probeSlot(ports, siteOf(await openUnit(ports, input), input.plan), signal);
+  const opened = await openUnit(ports, input);
+  const probed = await probeSlot(ports, siteOf(opened, input.plan), signal);
   if (probed === null) return null;
-  return {
-    slot: to,
-    problem: conceal(probed, await secretsOf(ports, fleetUnitOf(ownFleet(ports, input.fleet), input))),
-  };
+  return { slot: to, problem: conceal(probed, await secretsOf(ports, opened.fleetUnit)) };
 }
