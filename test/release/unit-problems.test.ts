@@ -178,7 +178,11 @@ describe('tokens are refused', () => {
     ],
     ['in an entrypoint', { addOns: [job('x', { entrypoint: ['{x}'] })] }, 'addOns[0].entrypoint[0]'],
     ['in a check', { migrations: [job('x', { when: 'expand', check: ['{a.b}'] })] }, 'migrations[0].check[0]'],
-    ['in a way back', { migrations: [job('x', { when: 'expand', check: ['is-there'], down: ['a', '{no}'] })] }, 'migrations[0].down[1]'],
+    [
+      'in a way back',
+      { migrations: [job('x', { when: 'expand', check: ['is-there'], down: ['a', '{no}'] })] },
+      'migrations[0].down[1]',
+    ],
   ])('%s', async (_what, fields, field) => {
     expect(await problemsOf(fields)).toEqual([expect.stringContaining(`units[0].${field}: there is no {`)]);
   });
