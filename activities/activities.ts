@@ -1,16 +1,17 @@
 import type { Digest, FleetId, HostId, ServiceId, StepId, UpgradeId } from '../model/ids.ts';
 import type { HostOutcome } from '../model/host.ts';
-import type { PlannedHost, PlannedService, WaveRun } from '../model/plan.ts';
+import type { PlannedHost, PlannedMigration, PlannedService, Risk, WaveRun } from '../model/plan.ts';
 import type { Policy } from '../model/policy.ts';
 import type { ReleaseRef } from '../model/release.ts';
 import type { ServicePolicy, ServiceUpgradeInput } from '../model/service.ts';
-import type { Finding } from '../model/upgrade.ts';
+import type { EditedAnswer, Finding } from '../model/upgrade.ts';
 import type { MemberActivities } from './member-activities.ts';
+import type { MigrationActivities } from './migration-activities.ts';
 import type { TrafficActivities } from './traffic-activities.ts';
 import type { UnitActivities } from './unit-activities.ts';
 
 /** The steps of an upgrade that touch the world. Each is idempotent: at least once, and perhaps twice at the same time. */
-export interface Activities extends MemberActivities, TrafficActivities, UnitActivities {
+export interface Activities extends MemberActivities, TrafficActivities, UnitActivities, MigrationActivities {
   /** Fences earlier runs off: from now on agents and the bus obey this run only. The same run gets the same epoch again. */
   claimEpoch(
     input: RunInput & { readonly run: string; readonly startedAt: number },
@@ -49,23 +50,37 @@ export type PreflightInput = RunInput & {
   readonly reference: string;
   readonly digest: Digest;
   readonly policy: Policy;
+  readonly tree: Digest | null;
 };
 
 export type PreflightResult = {
+  /** The target. */
   readonly release: ReleaseRef;
-  readonly planDigest: Digest;
-  /** Names and sizes only; the hosts are on the bus. */
-  readonly waves: readonly WaveRun[];
-  readonly alreadyThere: number;
-  readonly services: number;
+  /** At least one, at most MAX_HOPS; the last one ends at the target. */
+  readonly hops: readonly PlannedHop[];
   /** Whether the fleet file names services, or units, behind a load balancer: hosts at work are then taken out of traffic. */
   readonly balanced: boolean;
-  readonly downloadBytes: number;
-  readonly hostDeadlineMs: number;
   /** All of them, at most MAX_FINDINGS. */
   readonly findings: readonly Finding[];
 };
 
+/** A hop without its hosts, which are on the bus. */
+export type PlannedHop = {
+  /** Under which agents, engines and the bus know this hop. */
+  readonly upgrade: UpgradeId;
+  readonly release: ReleaseRef;
+  readonly planDigest: Digest;
+  readonly waves: readonly WaveRun[];
+  readonly alreadyThere: number;
+  readonly services: number;
+  readonly migrations: readonly PlannedMigration[];
+  readonly hasBackup: boolean;
+  readonly risks: readonly Risk[];
+  readonly downloadBytes: number;
+  readonly hostDeadlineMs: number;
+};
+
+/** `upgrade`: the hop's own. */
 export type PlanPlace = RunInput & { readonly planDigest: Digest };
 
 /** `wave` null: the hosts that are there already. */
@@ -99,6 +114,8 @@ export type OrderInput = RunInput & {
   readonly release: ReleaseRef;
   readonly from: string | null;
   readonly action: 'install' | 'revert';
+  /** An operator's answer for edited files that ask; null: none was given. */
+  readonly edited: EditedAnswer | null;
   readonly epoch: number;
   readonly sequence: number;
   readonly deadlineMs: number;

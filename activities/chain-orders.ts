@@ -96,7 +96,7 @@ export async function chainMembers(ports: ChainPorts, input: ChainInput): Promis
 /** One order for all: who goes when is the baton's to say. */
 export function chainOrder({ upgrade, epoch, sequence, release, deadlineMs }: ChainInput): Order {
   const order = { v: 1, upgrade, hop: HOP, epoch, sequence, release, step: null, service: null, deadlineMs } as const;
-  return { ...order, action: 'install', start: 'baton' };
+  return { ...order, edited: null, action: 'install', start: 'baton' };
 }
 
 /** Puts the baton at the position, unless it is there or further on in the same chain. */

@@ -1,5 +1,6 @@
 import type { Activities } from './activities.ts';
 import { createReadOutcomes, createSetHold, createStandDown, createStartChain } from './chain-orders.ts';
+import { createMigrationActivities } from './create-migrations.ts';
 import { createMemberActivities } from './create-members.ts';
 import { createDownloadRelease } from './download.ts';
 import { createClaimEpoch } from './epoch.ts';
@@ -41,5 +42,6 @@ export function createActivities(given: Ports): Activities {
     ...createMemberActivities(ports),
     ...createTrafficActivities(ports),
     ...createUnitActivities(ports),
+    ...createMigrationActivities(ports),
   };
 }

@@ -14,7 +14,7 @@ import { Wake } from './wake.ts';
 
 /** Longest wait for the answer to a probe; ms. A probe is one read-only command on the host. */
 const PROBE_MS = 30_000;
-/** There is one hop for now: a path of several comes with the releases' chain. */
+/** Each hop is an upgrade of its own to an agent, with one hop. */
 export const HOP = 0;
 
 /** Idempotent: the same (epoch, sequence) is the same order, and an agent obeys it once. */
@@ -108,14 +108,14 @@ const passed = (host: HostId, { epoch, sequence }: Order): Error =>
   fenced(`order ${sequence} of epoch ${epoch} for host ${host} was followed by a later one`);
 
 function toOrder(input: OrderInput): Order {
-  const { upgrade, epoch, sequence, action, release, deadlineMs } = input;
-  const order = { v: 1, upgrade, hop: HOP, epoch, sequence, action, release } as const;
+  const { upgrade, epoch, sequence, action, release, edited, deadlineMs } = input;
+  const order = { v: 1, upgrade, hop: HOP, epoch, sequence, action, release, edited } as const;
   return { ...order, step: null, service: null, start: 'now', deadlineMs };
 }
 
 function toProbe(input: ProbeInput): Order {
   const { upgrade, epoch, sequence, release, step } = input;
-  const order = { v: 1, upgrade, hop: HOP, epoch, sequence, release, step, service: null } as const;
+  const order = { v: 1, upgrade, hop: HOP, epoch, sequence, release, step, service: null, edited: null } as const;
   return { ...order, action: 'probe', start: 'now', deadlineMs: PROBE_MS };
 }
 

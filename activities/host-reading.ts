@@ -41,7 +41,13 @@ export async function readHost(ports: ReadingPorts, input: ReadHost): Promise<Ho
   const engine = ports.engine(host);
   const engineProblem = await askEngine(engine, signal);
   const pulled = { pulled: false };
-  const found = await findFacts(ports, { ...input, engine: engineProblem === null ? engine : null, pulled });
+  const asked = {
+    ...input,
+    engine: engineProblem === null ? engine : null,
+    pulled,
+    packages: packagesOf(read.release),
+  };
+  const found = await findFacts(ports, asked);
   const reading: HostReading = {
     host,
     engineProblem,
@@ -51,9 +57,19 @@ export async function readHost(ports: ReadingPorts, input: ReadHost): Promise<Ho
     order: level.order,
     report: level.report,
     busProblems: level.problems,
-    jump: ports.versionJump(read.release, found.facts?.installed ?? null),
   };
   return { reading, pulled: pulled.pulled };
+}
+
+/** Facts of a host without an agent once more, about packages of another release; null: it can't be asked, and why. */
+export async function readPackages(
+  ports: ReadingPorts,
+  input: ReadHost & { readonly packages: ReturnType<typeof packagesOf> },
+): Promise<
+  { readonly packages: HostFacts['packages'] } | { readonly packages: null; readonly problem: string | null }
+> {
+  const found = await findFacts(ports, { ...input, engine: ports.engine(input.host), pulled: { pulled: false } });
+  return found.facts === null ? { packages: null, problem: found.problem } : { packages: found.facts.packages };
 }
 
 /** A container knows nothing of the agent's journals: where no agent lives, its last report says what it was at. */
@@ -72,8 +88,12 @@ async function askEngine(engine: Engine, signal: AbortSignal): Promise<string | 
   }
 }
 
-type ReadingPorts = Pick<Ports, 'engine' | 'clock' | 'values' | 'registryAuth' | 'versionJump'>;
-type FindFacts = ReadHost & { readonly engine: Engine | null; readonly pulled: { pulled: boolean } };
+type ReadingPorts = Pick<Ports, 'engine' | 'clock' | 'values' | 'registryAuth'>;
+type FindFacts = ReadHost & {
+  readonly engine: Engine | null;
+  readonly pulled: { pulled: boolean };
+  readonly packages: ReturnType<typeof packagesOf>;
+};
 
 async function findFacts(ports: ReadingPorts, input: FindFacts): Promise<Facts> {
   const { alive } = input.level;
@@ -97,7 +117,7 @@ async function findFacts(ports: ReadingPorts, input: FindFacts): Promise<Facts> 
 
 async function factsFromContainer(
   ports: ReadingPorts,
-  { engine, host, upgrade, read, policy, signal, pulled }: FindFacts & { readonly engine: Engine },
+  { engine, host, upgrade, read, policy, signal, pulled, packages }: FindFacts & { readonly engine: Engine },
 ): Promise<Facts> {
   const image = imageReference(read.ref);
   const pull = await pullAuthorized(ports, engine, {
@@ -115,9 +135,7 @@ async function factsFromContainer(
     binds: FACTS_BINDS,
     env: {
       REFIT_HOST_ROOT: '/host',
-      REFIT_PACKAGES: packagesOf(read.release)
-        .map(({ name }) => name)
-        .join(','),
+      REFIT_PACKAGES: packages.map(({ name }) => name).join(','),
     },
     labels: { 'dev.refit.upgrade': upgrade, 'dev.refit.host': host, 'dev.refit.job': 'facts' },
     networkMode: 'none',

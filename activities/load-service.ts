@@ -13,9 +13,8 @@ import type { ReleaseCache } from './release-cache.ts';
 /** Idempotent: reads. */
 export function createLoadServices(plans: PlanStore): Activities['loadServices'] {
   return async (place) => {
-    const { hops } = await plans.load(place);
-    const services = hops.flatMap((hop) => hop.services.map(({ name, image }) => ({ name, image })));
-    return { services };
+    const { hop } = await plans.load(place);
+    return { services: hop.services.map(({ name, image }) => ({ name, image })) };
   };
 }
 

@@ -14,5 +14,18 @@ export function createOrderMembers(ports: AwaitPorts): MemberActivities['orderMe
 function toOrder(input: OrderMembersInput): Order {
   const { upgrade, epoch, sequence, action, release, deadlineMs } = input;
   const service = { name: input.service, containers: input.containers };
-  return { v: 1, upgrade, hop: HOP, epoch, sequence, action, release, step: null, service, start: 'now', deadlineMs };
+  return {
+    v: 1,
+    upgrade,
+    hop: HOP,
+    epoch,
+    sequence,
+    action,
+    release,
+    step: null,
+    service,
+    edited: null,
+    start: 'now',
+    deadlineMs,
+  };
 }

@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
 import { busKeys } from '../model/bus.ts';
-import { isName, parseDigest, parseUpgradeId, type Digest, type FleetId, type UpgradeId } from '../model/ids.ts';
-import { MAX_WAVE_HOSTS, type Plan, type PlannedHost } from '../model/plan.ts';
+import {
+  isName,
+  parseDigest,
+  parseUpgradeId,
+  upgradeOfHop,
+  type Digest,
+  type FleetId,
+  type UpgradeId,
+} from '../model/ids.ts';
+import { MAX_HOPS, MAX_WAVE_HOSTS, type HopPlan, type PlannedHost } from '../model/plan.ts';
 import type { BusEntry } from '../model/ports.ts';
 import type { Activities } from './activities.ts';
 import { wrongInput } from './failure.ts';
@@ -9,8 +17,8 @@ import type { Ports } from './ports.ts';
 
 /** Characters of a plan in one value. Host names are ASCII, so these are bytes; etcd takes 1.5 MB at once, small is quick. */
 const PAGE_LENGTH = 48 * 1024;
-/** Plans that this worker remembers; one per running upgrade, and upgrades of few fleets run at a time. */
-const MAX_REMEMBERED = 4;
+/** Hops that this worker remembers: all of a running upgrade, and some of one that is read beside it. */
+const MAX_REMEMBERED = MAX_HOPS + 4;
 /** How often a page whose write got no answer is tried again. */
 const MAX_ATTEMPTS = 5;
 const PAUSE_MS = 50;
@@ -21,30 +29,25 @@ const MAX_DELETES = 100;
 
 type PlanPlace = { readonly fleet: FleetId; readonly upgrade: UpgradeId; readonly planDigest: Digest };
 
-/** The plan lies on the bus in pages, named by its digest: a workflow carries the name only. */
+/** Each hop's part of a plan lies on the bus in pages, named by its digest: a workflow carries the name only. */
 export class PlanStore {
   readonly #ports: Pick<Ports, 'bus' | 'clock'>;
-  readonly #remembered = new Map<Digest, Plan>();
+  readonly #remembered = new Map<Digest, HopPlan>();
 
   constructor(ports: Pick<Ports, 'bus' | 'clock'>) {
     this.#ports = ports;
   }
 
-  /** Idempotent: the same plan has the same keys and the same values. */
-  async save(plan: Plan): Promise<Digest> {
-    const text = JSON.stringify(plan);
-    const digest = digestOf(text);
-    const keys = busKeys(plan.fleet);
-    for (let page = 0; page * PAGE_LENGTH < text.length; page++) {
-      const value = text.slice(page * PAGE_LENGTH, (page + 1) * PAGE_LENGTH);
-      await this.#savePage(keys.planPage(plan.upgrade, digest, page), value);
-    }
-    this.#remember(digest, plan);
-    await this.#prune(plan);
-    return digest;
+  /** All hops of one upgrade. Idempotent: the same plan has the same keys and the same values. */
+  async save(plans: readonly HopPlan[]): Promise<readonly Digest[]> {
+    const digests: Digest[] = [];
+    for (const plan of plans) digests.push(await this.#saveHop(plan));
+    const [first] = plans;
+    if (first !== undefined) await this.#prune(first);
+    return digests;
   }
 
-  async load(place: PlanPlace): Promise<Plan> {
+  async load(place: PlanPlace): Promise<HopPlan> {
     const remembered = this.#remembered.get(place.planDigest);
     if (remembered !== undefined) return remembered;
     const pages = await this.#ports.bus.list(busKeys(place.fleet).plan(place.upgrade, place.planDigest));
@@ -61,6 +64,18 @@ export class PlanStore {
     return plan;
   }
 
+  async #saveHop(plan: HopPlan): Promise<Digest> {
+    const text = JSON.stringify(plan);
+    const digest = digestOf(text);
+    const keys = busKeys(plan.fleet);
+    for (let page = 0; page * PAGE_LENGTH < text.length; page++) {
+      const value = text.slice(page * PAGE_LENGTH, (page + 1) * PAGE_LENGTH);
+      await this.#savePage(keys.planPage(plan.upgrade, digest, page), value);
+    }
+    this.#remember(digest, plan);
+    return digest;
+  }
+
   async #savePage(key: string, value: string): Promise<void> {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       const entry = await this.#ports.bus.read(key);
@@ -74,10 +89,10 @@ export class PlanStore {
   }
 
   /** Nothing depends on it: what was not removed now is removed by the next upgrade. */
-  async #prune({ fleet, upgrade }: Plan): Promise<void> {
+  async #prune({ fleet, upgrade }: HopPlan): Promise<void> {
     const keys = busKeys(fleet);
     for (const old of staleUpgrades(await this.#ports.bus.list(keys.plans), keys.plans)) {
-      if (old === upgrade) continue;
+      if (upgradeOfHop(old) === upgradeOfHop(upgrade)) continue;
       const entries = [`${keys.plans}${old}/`, keys.upgrade(parseUpgradeId(old))].map(async (prefix) =>
         this.#ports.bus.list(prefix),
       );
@@ -89,7 +104,7 @@ export class PlanStore {
     }
   }
 
-  #remember(digest: Digest, plan: Plan): void {
+  #remember(digest: Digest, plan: HopPlan): void {
     this.#remembered.delete(digest);
     this.#remembered.set(digest, plan);
     const [oldest] = this.#remembered.keys();
@@ -106,26 +121,28 @@ export function createLoadWave(plans: PlanStore): Activities['loadWave'] {
 }
 
 /** null: the hosts that are there already. */
-export function hostsOf(plan: Plan, wave: string | null): readonly PlannedHost[] {
-  if (wave === null) return plan.hops.flatMap((hop) => hop.alreadyThere);
-  const found = plan.hops.flatMap((hop) => hop.waves).find(({ name }) => name === wave);
-  if (found === undefined) throw wrongInput(`the plan of ${plan.upgrade} has no wave "${wave}"`);
+export function hostsOf({ upgrade, hop }: HopPlan, wave: string | null): readonly PlannedHost[] {
+  if (wave === null) return hop.alreadyThere;
+  const found = hop.waves.find(({ name }) => name === wave);
+  if (found === undefined) throw wrongInput(`the plan of ${upgrade} has no wave "${wave}"`);
   return found.hosts;
 }
 
-/** Upgrades but the latest, by when their plan was last written. */
+/** Every hop of upgrades but the latest, by when their plan was last written. */
 function staleUpgrades(entries: readonly BusEntry[], prefix: string): readonly string[] {
-  const latest = new Map<string, bigint>();
+  const latest = new Map<string, { revision: bigint; readonly hops: Set<string> }>();
   for (const { key, revision } of entries) {
-    const upgrade = key.slice(prefix.length).split('/')[0] ?? '';
-    const known = latest.get(upgrade) ?? 0n;
-    latest.set(upgrade, BigInt(revision) > known ? BigInt(revision) : known);
+    const hop = key.slice(prefix.length).split('/')[0] ?? '';
+    const upgrade = latest.get(upgradeOfHop(hop)) ?? { revision: 0n, hops: new Set<string>() };
+    latest.set(upgradeOfHop(hop), upgrade);
+    upgrade.hops.add(hop);
+    if (BigInt(revision) > upgrade.revision) upgrade.revision = BigInt(revision);
   }
-  const newestFirst = [...latest].sort(([, a], [, b]) => (a > b ? -1 : 1)).map(([upgrade]) => upgrade);
-  return newestFirst.filter(isName).slice(MAX_KEPT_UPGRADES);
+  const newestFirst = [...latest.values()].sort((a, b) => (a.revision > b.revision ? -1 : 1));
+  return newestFirst.slice(MAX_KEPT_UPGRADES).flatMap(({ hops }) => [...hops].filter(isName));
 }
 
 const digestOf = (text: string): Digest => parseDigest(`sha256:${createHash('sha256').update(text).digest('hex')}`);
 
 /** Its digest was checked: what is read is what `save` wrote. */
-const parsePlan = (text: string): Plan => JSON.parse(text) as Plan;
+const parsePlan = (text: string): HopPlan => JSON.parse(text) as HopPlan;

@@ -5,8 +5,8 @@ import type {
   Epoch,
   Hold,
   HostFacts,
-  InstalledRelease,
   MemberLevel,
+  MigrationLock,
   Order,
   Report,
 } from '../model/bus.ts';
@@ -15,10 +15,9 @@ import type { Fleet } from '../model/fleet.ts';
 import type { HostId } from '../model/ids.ts';
 import type { LoadBalancer } from '../model/load-balancer.ts';
 import type { Bus, Clock } from '../model/ports.ts';
-import type { Jump } from '../model/preflight.ts';
 import type { Registry } from '../model/registry.ts';
-import type { Release } from '../model/release.ts';
 import type { SlotBalancer } from '../model/slot-balancer.ts';
+import type { Versions } from '../model/versions.ts';
 
 /** Everything that the activities touch; the worker puts the real ones here. */
 export type Ports = {
@@ -40,11 +39,7 @@ export type Ports = {
   readonly loadFleet: () => Fleet;
   /** What an engine needs to pull from the image's registry; null: nothing. Read when used, never kept. */
   readonly registryAuth: (image: string) => Promise<{ readonly username: string; readonly password: string } | null>;
-  /** How a host's release stands to the one it is to get. */
-  readonly versionJump: (
-    release: Pick<Release, 'version' | 'upgradesFrom'>,
-    installed: InstalledRelease | null,
-  ) => Jump;
+  readonly versions: Versions;
   readonly etcdHealth: (signal: AbortSignal) => Promise<EtcdHealth>;
 };
 
@@ -63,6 +58,7 @@ export interface BusValues {
   parseBaton(text: string): Parsed<Baton>;
   parseHold(text: string): Parsed<Hold>;
   parseMemberLevel(text: string): Parsed<MemberLevel>;
+  parseMigrationLock(text: string): Parsed<MigrationLock>;
   parseHostFacts(text: string): Parsed<HostFacts>;
-  encodeBusValue(value: Order | Report | Alive | Epoch | Chain | Baton | Hold | MemberLevel): string;
+  encodeBusValue(value: Order | Report | Alive | Epoch | Chain | Baton | Hold | MemberLevel | MigrationLock): string;
 }

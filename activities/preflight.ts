@@ -1,84 +1,72 @@
 import { cancellationSignal } from '@temporalio/activity';
 import { balancedServices } from '../model/fleet.ts';
-import type { HostId } from '../model/ids.ts';
-import { packWaves, planServices, planWaves, type Plan, type PlannedHost } from '../model/plan.ts';
-import { isAlreadyThere, judgePreflight, type FleetReading, type HostReading } from '../model/preflight.ts';
+import type { Digest } from '../model/ids.ts';
+import { hostOnPath } from '../model/preflight.ts';
+import { judgePreflight } from '../model/preflight-findings.ts';
+import { imagesOfStop, planHops, stopsOnPaths, type Stop } from '../model/plan-hops.ts';
+import type { Hop } from '../model/plan.ts';
 import { RegistryError, type ReadRelease } from '../model/registry.ts';
-import { hostImages, imageReference, releaseImages, releaseLabel } from '../model/release.ts';
+import { hostImages, releaseLabel } from '../model/release.ts';
 import type { Finding } from '../model/upgrade.ts';
-import { MAX_FINDINGS, type Activities, type PreflightInput, type PreflightResult } from './activities.ts';
+import type { Activities, PlannedHop, PreflightInput, PreflightResult } from './activities.ts';
 import { whileBeating } from './beating.ts';
 import { wrongInput } from './failure.ts';
-import { readFleetLevels } from './host-levels.ts';
-import { readHost, type HostWasRead } from './host-reading.ts';
+import { boundFindings } from './findings.ts';
+import {
+  readFirstHopPackages,
+  readFleet,
+  removeImages,
+  type Count,
+  type HostOfFleet,
+  type ReadFleet,
+} from './fleet-reading.ts';
+import { describeChange, hopPlans, plannedHop } from './hop-plans.ts';
+import { readHopReleases } from './hop-releases.ts';
+import { findImageSizes, findMissingImages } from './images.ts';
 import { ownFleet } from './own-fleet.ts';
-import { inParallel } from './parallel.ts';
 import type { PlanStore } from './plan-store.ts';
 import type { Ports } from './ports.ts';
 import type { ReleaseCache } from './release-cache.ts';
 
-/** Hosts that are read at the same time: each costs an engine's answer, the first time a download of the release. */
-const MAX_PARALLEL = 16;
-/** All findings of one answer, texts alone; characters. An answer stays under 16 kB. */
-const FINDINGS_LENGTH = 10_000;
-/** Bounds of one text of a finding, of which there are two; characters. */
-const TEXT_LENGTH = { least: 90, most: 600 } as const;
+/** All of one answer, as JSON; characters. */
+const ANSWER_LENGTH = 16_000;
+/** Texts of its findings: what the hops leave room for, at the least for how many there are; characters. */
+const FINDINGS_LENGTH = { least: 180, most: 10_000 } as const;
+/** How much longer a finding is as JSON than its two texts. */
+const FINDING_FRAME = 1.5;
+
+export { boundFindings } from './findings.ts';
+export { findMissingImages } from './images.ts';
 
 export type PreflightPorts = Ports & { readonly releases: ReleaseCache; readonly plans: PlanStore };
 
 /** Idempotent: reads, and lays a plan on the bus that is named by its digest. Touches no host. */
 export function createPreflight(ports: PreflightPorts): Activities['preflight'] {
   return async (input) => {
-    const progress = { read: 0, hosts: 0 };
+    const count: Count = { read: 0, hosts: 0 };
     return whileBeating(
-      () => progress,
-      async () => preflight(ports, input, progress),
+      () => count,
+      async () => preflight(ports, input, count),
     );
   };
 }
 
-async function preflight(
-  ports: PreflightPorts,
-  input: PreflightInput,
-  progress: { read: number; hosts: number },
-): Promise<PreflightResult> {
+async function preflight(ports: PreflightPorts, input: PreflightInput, count: Count): Promise<PreflightResult> {
   const signal = cancellationSignal();
   const fleet = ownFleet(ports, input.fleet);
-  const hosts = fleet.hosts.map(({ name }) => name);
-  progress.hosts = hosts.length;
-  const read = await readRelease(ports, input, signal);
-  const levels = await readFleetLevels(ports, input.fleet, hosts);
-  const readOne = async (host: HostId): Promise<HostWasRead> => {
-    const level = levels.get(host);
-    if (level === undefined) throw new Error(`no level of host ${host} was read`);
-    const result = await readHost(ports, { host, level, read, signal, upgrade: input.upgrade, policy: input.policy });
-    progress.read += 1;
-    return result;
-  };
-  const [etcd, missingImages, wereRead] = await Promise.all([
-    ports.etcdHealth(signal),
-    findMissingImages(ports, releaseImages(read.release), signal),
-    inParallel(hosts, MAX_PARALLEL, readOne),
-  ]);
-  const reading: FleetReading = {
-    fleet: input.fleet,
-    release: read.release,
-    ref: read.ref,
-    policy: input.policy,
-    downloadBytes: read.sizeBytes,
-    hosts: wereRead.map((one) => one.reading),
-    etcd,
-    missingImages,
-  };
-  const findings = judgePreflight(reading);
-  if (findings.some(({ severity }) => severity === 'error')) await removeImages(ports, wereRead, { read, signal });
-  const plan = toPlan(input, reading);
-  const balanced = balancedServices(fleet).length > 0;
-  return toResult(plan, { planDigest: await ports.plans.save(plan), balanced, read, findings });
+  const target = await readTarget(ports, input, signal);
+  const read = { input, hosts: fleet.hosts.map(({ name }) => name), target, count, signal };
+  const hosts = await readFleet(ports, read);
+  const planned = await planFleet(ports, read, hosts);
+  const changed = planned.isWhole ? describeChange(input.tree, planned.hops) : null;
+  const errors = planned.findings.filter(({ severity }) => severity === 'error');
+  if (changed !== null || errors.length > 0) await removeImages(ports, hosts, read);
+  if (changed !== null) throw wrongInput(changed);
+  return toResult(ports, input, { ...planned, target, balanced: balancedServices(fleet).length > 0 });
 }
 
 /** A registry that can't be reached is waited for; what it answers otherwise no retry mends. */
-async function readRelease(ports: PreflightPorts, input: PreflightInput, signal: AbortSignal): Promise<ReadRelease> {
+async function readTarget(ports: PreflightPorts, input: PreflightInput, signal: AbortSignal): Promise<ReadRelease> {
   try {
     const read = await ports.releases.readReference(input.reference, signal);
     if (read.ref.digest === input.digest) return read;
@@ -90,98 +78,73 @@ async function readRelease(ports: PreflightPorts, input: PreflightInput, signal:
   }
 }
 
-/** Those of the images that no registry has, or that could not be asked for. */
-export async function findMissingImages(
-  { registry }: Pick<Ports, 'registry'>,
-  images: readonly string[],
-  signal: AbortSignal,
-): Promise<FleetReading['missingImages']> {
-  const found = await inParallel(images, MAX_PARALLEL, async (image) => {
-    try {
-      return (await registry.exists(image, signal)) ? [] : [{ image, problem: 'its registry does not have it' }];
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof RegistryError) return [{ image, problem: error.message }];
-      throw error;
-    }
+/** `isWhole`: every release on the hosts' paths could be read. */
+type Planned = {
+  readonly hops: readonly Hop[];
+  readonly isWhole: boolean;
+  readonly releases: ReadonlyMap<Digest, ReadRelease>;
+  readonly findings: readonly Finding[];
+};
+
+async function planFleet(
+  ports: PreflightPorts,
+  { input, target, signal, ...read }: ReadFleet,
+  wereRead: readonly HostOfFleet[],
+): Promise<Planned> {
+  const { fleet, policy } = input;
+  const onPaths = wereRead.map(({ reading }) => hostOnPath(reading, target.ref));
+  const stops = stopsOnPaths(onPaths, target.ref, ports.versions);
+  const { releases, problems } = await readHopReleases(ports.releases, { target, stops, signal });
+  const [etcd, missingImages, imageSizes, hosts] = await Promise.all([
+    ports.etcdHealth(signal),
+    findMissingImages(ports, imagesOf(stops, releases, imagesOfStop), signal),
+    findImageSizes(
+      ports,
+      imagesOf(stops, releases, (_, release) => hostImages(release)),
+      signal,
+    ),
+    readFirstHopPackages(ports, wereRead, { read: { input, target, signal, ...read }, releases }),
+  ]);
+  const findings = judgePreflight({
+    ...{ fleet, target, policy, hosts, etcd, missingImages },
+    ...{ releases: [...releases.values()], hopCount: stops.length, chainProblems: problems },
   });
-  return found.flat();
+  const hops = planHops({ hosts: onPaths, stops, releases, imageSizes, install: policy.install });
+  return { hops, isWhole: problems.length === 0, releases, findings };
 }
 
-/** Nothing will be installed: hosts are left as they were, as far as they can be reached. */
-async function removeImages(
-  ports: Pick<Ports, 'engine'>,
-  wereRead: readonly HostWasRead[],
-  { read, signal }: { readonly read: ReadRelease; readonly signal: AbortSignal },
-): Promise<void> {
-  const pulled = wereRead.filter((one) => one.pulled).map((one) => one.reading.host);
-  const reference = imageReference(read.ref);
-  await inParallel(pulled, MAX_PARALLEL, async (host) =>
-    ports
-      .engine(host)
-      .removeImage(reference, signal)
-      .catch(() => 'inUse' as const),
-  );
-}
+/** Each once, in the order of the hops. */
+const imagesOf = (
+  stops: readonly Stop[],
+  releases: Planned['releases'],
+  images: (stop: Stop, release: ReadRelease['release']) => readonly string[],
+): readonly string[] => [
+  ...new Set(
+    stops.flatMap((stop) => {
+      const read = releases.get(stop.digest);
+      return read === undefined ? [] : images(stop, read.release);
+    }),
+  ),
+];
 
-function toPlan(input: PreflightInput, { hosts, ref, release, policy, downloadBytes }: FleetReading): Plan {
-  const planned = ({ host, facts }: HostReading): PlannedHost => ({
-    name: host,
-    from: facts?.installed?.version ?? null,
+async function toResult(
+  ports: PreflightPorts,
+  input: PreflightInput,
+  found: Planned & { readonly target: ReadRelease; readonly balanced: boolean },
+): Promise<PreflightResult> {
+  const { balanced, target, releases } = found;
+  const plans = hopPlans(input, found.hops);
+  const digests = await ports.plans.save(plans);
+  const hasErrors = found.findings.some(({ severity }) => severity === 'error');
+  const hops = plans.flatMap((plan, index): readonly PlannedHop[] => {
+    const [read, digest] = [releases.get(plan.hop.release.digest), digests[index]];
+    if (read === undefined || digest === undefined) return [];
+    const hop = plannedHop(plan, read, digest);
+    // What is not going to run needs no waves; what is wrong needs the room.
+    return [hasErrors ? { ...hop, waves: [], migrations: [] } : hop];
   });
-  const isThere = (host: HostReading): boolean => isAlreadyThere(host, ref);
-  const hop = {
-    to: ref.version,
-    steps: release.host.steps.map(({ id, type }) => ({ id, type })),
-    downloadBytes,
-    images: hostImages(release),
-    waves: planWaves(hosts.filter((host) => !isThere(host)).map(planned), policy.install),
-    alreadyThere: hosts.filter(isThere).map(planned),
-    services: planServices(release),
-  };
-  return { upgrade: input.upgrade, fleet: input.fleet, release: ref, hops: [hop] };
+  const room = (ANSWER_LENGTH - JSON.stringify({ hops, release: target.ref }).length) / FINDING_FRAME;
+  const length = Math.min(FINDINGS_LENGTH.most, Math.max(FINDINGS_LENGTH.least, room));
+  const findings = boundFindings(found.findings, releaseLabel(target.ref), length);
+  return { release: target.ref, hops, balanced, findings };
 }
-
-function toResult(
-  plan: Plan,
-  found: {
-    readonly planDigest: PreflightResult['planDigest'];
-    readonly balanced: boolean;
-    readonly read: ReadRelease;
-    readonly findings: readonly Finding[];
-  },
-): PreflightResult {
-  const waves = plan.hops.flatMap((hop) => hop.waves);
-  return {
-    release: plan.release,
-    planDigest: found.planDigest,
-    waves: packWaves(waves),
-    alreadyThere: plan.hops.reduce((sum, hop) => sum + hop.alreadyThere.length, 0),
-    services: plan.hops.reduce((sum, hop) => sum + hop.services.length, 0),
-    balanced: found.balanced,
-    downloadBytes: found.read.sizeBytes,
-    hostDeadlineMs: found.read.release.host.deadlineMs,
-    findings: boundFindings(found.findings, releaseLabel(plan.release)),
-  };
-}
-
-/** Errors first, then at most MAX_FINDINGS; the last says how many more there are. */
-export function boundFindings(findings: readonly Finding[], label: string): readonly Finding[] {
-  const errors = findings.filter(({ severity }) => severity === 'error');
-  const sorted = [...errors, ...findings.filter(({ severity }) => severity === 'warning')];
-  const fair = Math.floor(FINDINGS_LENGTH / (2 * Math.min(sorted.length, MAX_FINDINGS)));
-  const length = Math.min(TEXT_LENGTH.most, Math.max(TEXT_LENGTH.least, fair));
-  const short = sorted.map((one) => ({ ...one, what: shorten(one.what, length), remedy: shorten(one.remedy, length) }));
-  if (short.length <= MAX_FINDINGS) return short;
-  const more = short.length - (MAX_FINDINGS - 1);
-  const severity = errors.length >= MAX_FINDINGS ? 'error' : 'warning';
-  const last: Finding = {
-    ...{ host: null, severity },
-    what: `${more} more findings for ${label}`,
-    remedy: 'mend these first, then try again',
-  };
-  return [...short.slice(0, MAX_FINDINGS - 1), last];
-}
-
-const shorten = (text: string, length: number): string =>
-  text.length <= length ? text : `${text.slice(0, length - 1)}…`;

@@ -1,5 +1,5 @@
 import { cancellationSignal } from '@temporalio/activity';
-import { EngineError, type Job } from '../model/engine.ts';
+import type { Job } from '../model/engine.ts';
 import type { Command } from '../model/release.ts';
 import { besideOf, fillContainer, jobNamed, tokensOn, type UnitSite } from '../model/unit-site.ts';
 import { fillTokens } from '../model/unit-tokens.ts';
@@ -15,6 +15,7 @@ import { whileBeating } from './beating.ts';
 import { conceal } from './conceal.ts';
 import { wrongInput } from './failure.ts';
 import { openUnit, siteOf, type OpenedUnit, type UnitPorts } from './open-unit.ts';
+import { attendJob } from './job-end.ts';
 import { engineOf } from './own-fleet.ts';
 import type { UnitActivities, UnitJobEnd, UnitJobInput } from './unit-activities.ts';
 import { labelsOf, slotOf } from './unit-containers.ts';
@@ -23,8 +24,6 @@ import { readFiles, secretsOf } from './unit-files.ts';
 /** Labels of a job's container, beside its slot's: which run of it it is. */
 const JOB_LABEL = 'dev.refit.job';
 const ATTEMPT_LABEL = 'dev.refit.unit-attempt';
-/** Lines of a job that is killed at its deadline which are told. */
-const KEPT_LINES = 50;
 
 /**
  * Idempotent: runs once for each attempt.
@@ -84,17 +83,8 @@ async function runIn(errand: Errand, run: { readonly name: string; readonly comm
   const engine = engineOf(ports, { fleet: input.fleet, host: beside.host });
   const job = await jobSpec(errand, run);
   beat.detail = `${run.name} on ${beside.host}`;
-  // A job that did not end by itself has no lines in its outcome.
-  const lines: string[] = [];
-  const onLine = (line: string): void => void lines.splice(0, lines.push(line) - KEPT_LINES);
-  const outcome = await engine.runJob({ ...job, onLine, signal });
-  if (outcome.outcome === 'failed') {
-    // The engine's fault passes: the activity is tried again, and finds the job where it is.
-    if (outcome.kind === 'unreachable') throw new EngineError('unreachable', outcome.message);
-    return { outcome: 'failed', exitCode: null, output: told([...lines, outcome.message], secrets) };
-  }
-  const { exitCode } = outcome;
-  return { outcome: exitCode === 0 ? 'succeeded' : 'failed', exitCode, output: told(outcome.lines, secrets) };
+  const { exitCode, lines } = await attendJob(engine, { ...job, signal });
+  return { outcome: exitCode === 0 ? 'succeeded' : 'failed', exitCode, output: told(lines, secrets) };
 }
 
 async function jobSpec(

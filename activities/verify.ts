@@ -4,17 +4,18 @@ import { releaseLabel, type ReleaseRef } from '../model/release.ts';
 import type { Finding } from '../model/upgrade.ts';
 import { plannedHosts } from '../model/plan.ts';
 import type { Activities } from './activities.ts';
+import { boundFindings } from './findings.ts';
 import { readFleetLevels, type HostLevel } from './host-levels.ts';
 import type { PlanStore } from './plan-store.ts';
 import type { Ports } from './ports.ts';
-import { boundFindings } from './preflight.ts';
 
 /** Idempotent: reads. The agents measured at their installs' end, and carry what they measured since. */
 export function createVerifyFleet(
   ports: Pick<Ports, 'bus' | 'values'> & { readonly plans: PlanStore },
 ): Activities['verifyFleet'] {
   return async (input) => {
-    const hosts = plannedHosts(await ports.plans.load(input)).map(({ name }) => name);
+    const { hop } = await ports.plans.load(input);
+    const hosts = plannedHosts(hop).map(({ name }) => name);
     const levels = await readFleetLevels(ports, input.fleet, hosts);
     const findings = hosts.flatMap((host) => verify(host, levels.get(host) ?? null, input.release));
     return {

@@ -5,11 +5,14 @@ import { parseFleetId, parseHostId } from '../model/ids.ts';
 /** Paths on the host. */
 const TlsFiles = z.object({ caFile: z.string(), certFile: z.string(), keyFile: z.string() });
 
-/** What an agent has to know: whom it is, and where its bus is. No secret: key files are named. */
+/**
+ * What an agent has to know: whom it is, and where its bus is; null: nowhere, it has only this host's own orders. No secret:
+ * key files are named.
+ */
 const AgentConfig = z.object({
   fleet: z.string().transform(parseFleetId),
   host: z.string().transform(parseHostId),
-  etcd: z.object({ endpoints: z.array(z.string()).min(1), tls: TlsFiles.nullable().default(null) }),
+  etcd: z.object({ endpoints: z.array(z.string()).min(1), tls: TlsFiles.nullable().default(null) }).nullable(),
 });
 export type AgentConfig = z.infer<typeof AgentConfig>;
 

@@ -1,5 +1,7 @@
 import { createEngine } from '../drivers/docker/engine.ts';
 import { createEtcdBus } from '../drivers/etcd/bus.ts';
+import { busKeys } from '../model/bus.ts';
+import type { Bus } from '../model/ports.ts';
 import { parseRelease } from '../drivers/release/release-json.ts';
 import { hostBoot } from './boot.ts';
 import type { AgentConfig } from './config.ts';
@@ -8,6 +10,9 @@ import { openDisk } from './disk.ts';
 import { writeDurably } from './durable.ts';
 import { freshFacts } from './facts.ts';
 import { hostClock } from './host-clock.ts';
+import { withLocalOrders } from './local/local-orders.ts';
+import { localOrderFile, makeLocalFolder } from './local/order-file.ts';
+import { createOwnBus } from './local/own-bus.ts';
 import { aliveMark, type Places } from './places.ts';
 import type { Log } from './ports.ts';
 import { hostProbes } from './probes.ts';
@@ -19,15 +24,15 @@ const ENGINE_ENDPOINT = 'unix:///var/run/docker.sock';
 
 /** The daemon on a host: the core over the real host. Ends when it is killed, or with a bug. */
 export async function runDaemon(config: AgentConfig, places: Places, version: string): Promise<never> {
-  const { fleet, host, etcd } = config;
+  const { fleet, host } = config;
   const log: Log = (event, fields) => {
     process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), msg: event, ...fields })}\n`);
   };
-  log('agent started', { fleet, host, version, endpoints: etcd.endpoints });
+  log('agent started', { fleet, host, version, endpoints: config.etcd?.endpoints ?? [] });
   const running = runAgent(
     { host, fleet, version },
     {
-      bus: createEtcdBus({ endpoints: etcd.endpoints, tls: etcd.tls, log }),
+      bus: openBus(config, places, log),
       clock: hostClock,
       disk: openDisk(places),
       releases: openReleases(places, parseRelease),
@@ -43,4 +48,12 @@ export async function runDaemon(config: AgentConfig, places: Places, version: st
   await Promise.race([running, hostClock.sleep(0)]);
   writeDurably(aliveMark(places), version);
   return running;
+}
+
+function openBus({ fleet, host, etcd }: AgentConfig, places: Places, log: Log): Bus {
+  makeLocalFolder(places);
+  const keys = busKeys(fleet);
+  const bus = etcd === null ? createOwnBus() : createEtcdBus({ endpoints: etcd.endpoints, tls: etcd.tls, log });
+  const file = localOrderFile(places);
+  return withLocalOrders(bus, { file, keys: { host: keys.host(host), order: keys.order(host) }, log });
 }

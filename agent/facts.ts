@@ -5,6 +5,7 @@ import type { AgentPhase } from '../model/agent-phase.ts';
 import type { HostFacts, InstalledRelease } from '../model/bus.ts';
 import { parseDigest } from '../model/ids.ts';
 import { freeSpace } from './disk-space.ts';
+import { driftReader, type DriftReader } from './drift.ts';
 import { isInstalled, readPackages } from './dpkg-status.ts';
 import { findKeptPackage, packagesInReleases } from './kept-packages.ts';
 import type { Places } from './places.ts';
@@ -23,10 +24,12 @@ export type FactsOptions = {
   readonly phase: AgentPhase;
   /** Names of the packages asked for, besides those of releases on the disk. */
   readonly packages: readonly string[];
+  readonly drift: DriftReader;
 };
 
 /** What can be known of a host without touching it. */
-export function readFacts(places: Places, { agent, phase, packages }: FactsOptions): HostFacts {
+export function readFacts(places: Places, { agent, phase, packages, drift }: FactsOptions): HostFacts {
+  const installed = readInstalled(places);
   const { freeBytes, totalBytes } = freeSpace(places.state);
   return {
     diskFreeBytes: freeBytes,
@@ -34,19 +37,21 @@ export function readFacts(places: Places, { agent, phase, packages }: FactsOptio
     kernel: release(),
     architecture: arch(),
     clockMs: Date.now(),
-    installed: readInstalled(places),
+    installed,
     agent,
     phase,
     packages: packageFacts(places, packages),
+    drift: drift(installed),
   };
 }
 
 /** Facts for signs of life: read anew only when the last ones are old. */
 export function freshFacts(places: Places, agent: string): (phase: AgentPhase) => HostFacts {
   let last: HostFacts | null = null;
+  const drift = driftReader(places);
   return (phase) => {
     if (last === null || last.phase !== phase || Date.now() - last.clockMs > FRESH_MS) {
-      last = readFacts(places, { agent, phase, packages: [] });
+      last = readFacts(places, { agent, phase, packages: [], drift });
     }
     return last;
   };

@@ -3,11 +3,15 @@ import { connectServiceManager } from '../drivers/systemd.ts';
 import { runDaemon } from './daemon.ts';
 import { download } from './download/download.ts';
 import { readJobOrder } from './download/environment.ts';
+import { driftReader } from './drift.ts';
 import { readFacts } from './facts.ts';
 import { hostClock } from './host-clock.ts';
+import { checkLocal, runLocal, type LocalEnd, type LocalProgram } from './local/program.ts';
 import { placesUnder } from './places.ts';
 import { findPortsInUse, readPorts } from './ports-in-use.ts';
 
+/** Folders of the host that a preflight container has; activities/host-reading.ts binds them. */
+const SEEN = ['/etc/', '/var/lib/', '/var/cache/'];
 /** The host's, bound to the same place. */
 const DBUS_SOCKET = '/run/dbus/system_bus_socket';
 
@@ -15,7 +19,10 @@ const DBUS_SOCKET = '/run/dbus/system_bus_socket';
 declare const REFIT_AGENT_VERSION: string | undefined;
 const version = typeof REFIT_AGENT_VERSION === 'string' ? REFIT_AGENT_VERSION : '0.0.0+sources';
 
-/** download: run to completion in a container of the release · facts, ports: in preflight's · run: the daemon on the host */
+/**
+ * download: run to completion in a container of the release · facts, ports: in preflight's · run: the daemon on the host ·
+ * local-check, local: in containers for one host by itself
+ */
 async function main(program: string | undefined): Promise<void> {
   const { env } = process;
   switch (program) {
@@ -25,7 +32,9 @@ async function main(program: string | undefined): Promise<void> {
     case 'facts': {
       const packages = (env['REFIT_PACKAGES'] ?? '').split(',').filter((name) => name !== '');
       const places = placesUnder(env['REFIT_HOST_ROOT'] ?? '/');
-      process.stdout.write(`${JSON.stringify(readFacts(places, { agent: null, phase: 'idle', packages }))}\n`);
+      const isSeen = (path: string): boolean => places.root === '/' || SEEN.some((folder) => path.startsWith(folder));
+      const drift = driftReader(places, isSeen);
+      process.stdout.write(`${JSON.stringify(readFacts(places, { agent: null, phase: 'idle', packages, drift }))}\n`);
       return;
     }
     case 'ports':
@@ -39,8 +48,16 @@ async function main(program: string | undefined): Promise<void> {
     case 'download':
       await runDownload();
       return;
+    case 'local-check':
+      await runOnHost(checkLocal);
+      return;
+    case 'local':
+      await runOnHost(runLocal);
+      return;
     default:
-      process.stderr.write(`expected one of: download, facts, ports, run, version; got ${program ?? 'nothing'}\n`);
+      process.stderr.write(
+        `expected one of: download, facts, local, local-check, ports, run, version; got ${program ?? 'nothing'}\n`,
+      );
       process.exitCode = 2;
   }
 }
@@ -58,23 +75,38 @@ async function runPorts(text: string): Promise<void> {
 
 /** Ends with exit code 1 and a last line that says why, for whoever started the job. */
 async function runDownload(): Promise<void> {
-  const say = (line: Readonly<Record<string, unknown>>): void => {
-    process.stdout.write(`${JSON.stringify(line)}\n`);
-  };
+  await orSay(() => download({ ...inContainer(), order: readJobOrder(process.env) }));
+}
+
+const exitCodes = { done: 0, failed: 1, refused: 2 } as const satisfies Record<LocalEnd, number>;
+
+async function runOnHost(program: (parts: LocalProgram) => LocalEnd | Promise<LocalEnd>): Promise<void> {
+  await orSay(async () => {
+    process.exitCode = exitCodes[await program({ ...inContainer(), env: process.env })];
+  });
+}
+
+/** The release's image around the program, the host's folders beside it. */
+const inContainer = (): Omit<LocalProgram, 'env'> => ({
+  image: { release: '/release', refit: '/refit' },
+  places: placesUnder('/host'),
+  version,
+  services: () => connectServiceManager(DBUS_SOCKET),
+  clock: hostClock,
+  say,
+});
+
+async function orSay(work: () => Promise<void>): Promise<void> {
   try {
-    await download({
-      image: { release: '/release', refit: '/refit' },
-      places: placesUnder('/host'),
-      order: readJobOrder(process.env),
-      version,
-      services: () => connectServiceManager(DBUS_SOCKET),
-      clock: hostClock,
-      say,
-    });
+    await work();
   } catch (error) {
     say({ event: 'failed', message: error instanceof Error ? error.message : String(error) });
     process.exitCode = 1;
   }
+}
+
+function say(line: Readonly<Record<string, unknown>>): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
 main(process.argv[2]).catch((error: unknown) => {

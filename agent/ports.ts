@@ -1,8 +1,9 @@
 import type { AgentPhase } from '../model/agent-phase.ts';
-import type { HostFacts } from '../model/bus.ts';
+import type { HostFacts, InstalledRelease } from '../model/bus.ts';
 import type { UpgradeId } from '../model/ids.ts';
 import type { Bus, Clock } from '../model/ports.ts';
 import type { Probe, Release, ReleaseRef } from '../model/release.ts';
+import type { EditedAnswer } from '../model/upgrade.ts';
 import type { HostStep } from './host-work.ts';
 
 /** What a step remembers of the state before it, in the journal; large things lie in the undo folder and are named here. */
@@ -57,6 +58,10 @@ export type StepPlace = {
   /** Name of the journal, which names the undo folder. */
   readonly journal: string;
   readonly index: number;
+  /** On which the host was when the work began. */
+  readonly was: InstalledRelease | null;
+  /** An operator's answer for files that an administrator edited; null: none was given. */
+  readonly edited: EditedAnswer | null;
   /** What `capture` returned; null before that. */
   readonly before: Json;
   readonly signal: AbortSignal;
@@ -78,6 +83,8 @@ export interface HostSteps {
   undo(step: HostStep, place: StepPlace): Promise<void>;
   /** After every step was undone, forward: brings back what runs. Idempotent. */
   settle(step: HostStep, place: StepPlace): Promise<void>;
+  /** Why it can't go without an operator's answer, for people; null: it can. Changes nothing. */
+  question(step: HostStep, place: StepPlace): string | null;
   /** Whether the step could work here; changes nothing. */
   probe(step: HostStep, place: StepPlace): Promise<Probed>;
 }

@@ -5,19 +5,29 @@ import {
 } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { FleetId, HostId, UpgradeId } from '../model/ids.ts';
+import type { EditedAnswer } from '../model/upgrade.ts';
 import * as messages from '../workflows/messages.ts';
 import { askWorker } from './bounded.ts';
 import type { TemporalConnection } from './connection.ts';
 import { Unreachable } from './unreachable.ts';
 
 /** What an operator asks of a running upgrade. */
-export type Command =
-  | { readonly name: 'pause' | 'resume' | 'rollback' | 'abort'; readonly reason?: string; readonly by: string }
-  | { readonly name: 'approve'; readonly step: string; readonly reason?: string; readonly by: string }
-  | { readonly name: 'retryHost' | 'skipHost'; readonly host: HostId; readonly reason?: string; readonly by: string };
+export type Command = Speaker &
+  (
+    | { readonly name: 'pause' | 'resume' | 'abort' }
+    /** `to`: a checkpoint; absent: as far back as it goes. */
+    | { readonly name: 'rollback'; readonly to?: string }
+    | { readonly name: 'approve'; readonly step: string }
+    /** `edited`: what becomes of files on it that an administrator edited and that ask. */
+    | { readonly name: 'retryHost'; readonly host: HostId; readonly edited?: EditedAnswer }
+    | { readonly name: 'skipHost'; readonly host: HostId }
+  );
+
+/** Who asks, and why. */
+type Speaker = { readonly by: string; readonly reason?: string };
 
 /** The one that only a unit's upgrade knows. */
-export type StandbyCommand = { readonly name: 'deleteStandby'; readonly reason?: string; readonly by: string };
+export type StandbyCommand = Speaker & { readonly name: 'deleteStandby' };
 
 /** refused: it makes no sense now; nothing has changed, and `because` says why. */
 export type CommandOutcome =
@@ -73,6 +83,8 @@ function send(
     case 'retryHost':
     case 'skipHost':
       return handle.executeUpdate(messages[command.name], { args: [{ ...common, host: command.host }] });
+    case 'rollback':
+      return handle.executeUpdate(messages.rollback, { args: [common] });
     default:
       return handle.executeUpdate(messages[command.name], { args: [common] });
   }

@@ -5,7 +5,7 @@ import { fleetWorkflowId, progress as progressQuery, waveProgress, type WaveProg
 import { askServer, askWorker } from './bounded.ts';
 import type { TemporalConnection } from './connection.ts';
 import { mergeProgress } from './merge-progress.ts';
-import { parseHeartbeat } from './parse.ts';
+import { completeProgress, parseHeartbeat } from './parse.ts';
 import { Unreachable } from './unreachable.ts';
 
 /** Longest wait for a wave's answer; ms. A query that meets the end of its workflow is never answered. */
@@ -18,7 +18,7 @@ export async function liveProgress(temporal: TemporalConnection, fleet: FleetId)
   const workflowId = fleetWorkflowId(fleet);
   const handle = temporal.client.workflow.getHandle(workflowId);
   for (let look = 1; ; look++) {
-    const { waveWorkflowId, ...progress } = await askWorker(temporal, { fleet }, () => handle.query(progressQuery));
+    const { waveWorkflowId, ...said } = await askWorker(temporal, { fleet }, () => handle.query(progressQuery));
     const isLast = waveWorkflowId === null || look === LOOKS;
     const [wave, ...beats] = await Promise.all([
       waveWorkflowId === null ? null : latestOfWave(temporal, fleet, waveWorkflowId),
@@ -26,7 +26,7 @@ export async function liveProgress(temporal: TemporalConnection, fleet: FleetId)
       waveWorkflowId === null ? [] : heartbeats(temporal, waveWorkflowId),
     ]);
     // A wave that doesn't answer has mostly ended in between, and the upgrade knows by now how.
-    if (wave !== null || isLast) return mergeProgress(progress, wave, beats.flat());
+    if (wave !== null || isLast) return mergeProgress(completeProgress(said), wave, beats.flat());
   }
 }
 

@@ -6,7 +6,8 @@ import type { WaveProgress } from '../workflows/messages.ts';
  *
  * 1. Hosts of the wave at work are as its child says, for the upgrade hears of them when the wave ends.
  * 2. A child that knows less of a host (a download's does not know its versions) doesn't take away what was known.
- * 3. The step at work is what the host's activity heartbeats.
+ * 3. Where a host came from is the upgrade's to say where the path has several hops: the child knows only its own.
+ * 4. The step at work is what the host's activity heartbeats.
  */
 export function mergeProgress(
   progress: Progress,
@@ -15,7 +16,11 @@ export function mergeProgress(
 ): Progress {
   const ofWave = new Map(wave?.hosts.map((host) => [host.name, host]));
   const beats = new Map(heartbeats.map((beat) => [beat.host, beat]));
-  const hosts = progress.hosts.map((host) => withStep(withWave(host, ofWave.get(host.name)), beats.get(host.name)));
+  const isPath = progress.hops.length > 1;
+  const hosts = progress.hosts.map((host) => {
+    const merged = withStep(withWave(host, ofWave.get(host.name)), beats.get(host.name));
+    return isPath ? { ...merged, from: host.from } : merged;
+  });
   return { ...progress, hosts, waiting: [...progress.waiting, ...(wave?.waiting ?? [])] };
 }
 

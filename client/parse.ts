@@ -13,12 +13,16 @@ export function parseHeartbeat(text: string): HostHeartbeat | null {
 
 /** The progress that an upgrade ended with, from its result or its failure's details; null: it is something else. */
 export function toProgress(value: unknown): Progress | null {
-  if (!isRecordedProgress(value)) return null;
-  // Upgrades that ended before releases had services say nothing of them.
-  return { ...value, services: value.services ?? [] };
+  return isRecordedProgress(value) ? completeProgress(value) : null;
 }
 
-type RecordedProgress = Omit<Progress, 'services'> & { readonly services?: Progress['services'] };
+/** What upgrades say since releases have services, and since they have paths. */
+const later = { services: [], hops: [], migrations: [], checkpoints: [], forwardOnly: null } as const;
+
+/** As an earlier version of refit recorded it, or as a run that it still works on says it. */
+export type RecordedProgress = Omit<Progress, keyof typeof later> & Partial<Pick<Progress, keyof typeof later>>;
+
+export const completeProgress = (recorded: RecordedProgress): Progress => ({ ...later, ...recorded });
 
 /** Written by this project's own workflow, so that its shape tells enough. */
 function isRecordedProgress(value: unknown): value is RecordedProgress {

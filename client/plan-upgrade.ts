@@ -1,15 +1,25 @@
-import { versionJump } from '../drivers/version-jump.ts';
+import { sha256 } from '../drivers/oci/blob.ts';
+import { createRegistry } from '../drivers/registry.ts';
+import { versions } from '../drivers/versions.ts';
+import { judgeChainRelease } from '../model/chain-release.ts';
 import type { EngineInfo } from '../model/engine.ts';
+import { warning } from '../model/finding.ts';
 import type { Fleet } from '../model/fleet.ts';
+import { pathFindings } from '../model/host-findings.ts';
+import type { Digest } from '../model/ids.ts';
 import { latestWord } from '../model/latest-word.ts';
-import { planServices, planWaves, type Hop, type PlannedHost } from '../model/plan.ts';
+import { createPathFinder } from '../model/path.ts';
+import type { Hop } from '../model/plan.ts';
+import { planHops, planTreeText, stopsOnPaths, type Stop } from '../model/plan-hops.ts';
 import type { Policy } from '../model/policy.ts';
-import { isAlreadyThere, judgePreflight, type HostReading } from '../model/preflight.ts';
-import type { ReadRelease } from '../model/registry.ts';
-import { hostImages, type Release, type ReleaseRef } from '../model/release.ts';
+import { hostOnPath, installedOf, type HostReading, type HostWithPath } from '../model/preflight.ts';
+import { judgePreflight } from '../model/preflight-findings.ts';
+import { RegistryError, type ReadRelease, type Registry } from '../model/registry.ts';
+import { hostImages, imageReference, type ReleaseRef } from '../model/release.ts';
 import type { Finding } from '../model/upgrade.ts';
 import { readHosts, type HostOnBus } from './bus-view.ts';
 import { askEngines } from './host-engines.ts';
+import { Unreachable } from './unreachable.ts';
 
 /** What an upgrade would do, and what its preflight would say as far as it can be known from outside the hosts. */
 export type PlannedUpgrade = {
@@ -17,67 +27,105 @@ export type PlannedUpgrade = {
   readonly release: ReleaseRef;
   readonly policy: Policy;
   readonly hops: readonly Hop[];
+  /** Of what would be done: an upgrade that is started with it does that and nothing else. */
+  readonly tree: Digest;
   readonly findings: readonly Finding[];
 };
 
 type PlanInput = { readonly fleet: Fleet; readonly read: ReadRelease; readonly policy: Policy };
+/** What is asked of a registry for a plan. */
+type PlanRegistry = Pick<Registry, 'readRelease' | 'sizeOf'>;
 
-/** Reads the fleet and plans; starts and changes nothing. Throws Unreachable when etcd doesn't answer. */
+/** Reads the fleet and plans; starts and changes nothing. Throws Unreachable when etcd or a registry doesn't answer. */
 export async function planUpgrade(input: PlanInput): Promise<PlannedUpgrade> {
   const [hosts, engines] = await Promise.all([readHosts(input.fleet), askEngines(input.fleet)]);
   return planFromReadings(
-    input,
+    { ...input, registry: createRegistry(input.fleet.registries) },
     hosts.map((host, index) => ({ host, engine: engines[index] ?? 'no answer' })),
   );
 }
 
-/** The same plan and the same judgement as the upgrade's own. Pure. */
-export function planFromReadings(
-  { fleet, read, policy }: PlanInput,
+/** The same plan and the same judgement as the upgrade's own. */
+export async function planFromReadings(
+  { fleet, read: target, policy, registry }: PlanInput & { readonly registry: PlanRegistry },
   hosts: readonly { readonly host: HostOnBus; readonly engine: EngineInfo | string }[],
-): PlannedUpgrade {
-  const { ref, release, sizeBytes } = read;
-  const readings = hosts.map(({ host, engine }) => hostReading(host, engine, release));
-  const isThere = (reading: HostReading): boolean => isAlreadyThere(reading, ref);
-  const hop: Hop = {
-    to: ref.version,
-    steps: release.host.steps.map(({ id, type }) => ({ id, type })),
-    downloadBytes: sizeBytes,
-    images: hostImages(release),
-    waves: planWaves(readings.filter((reading) => !isThere(reading)).map(planned), policy.install),
-    alreadyThere: readings.filter(isThere).map(planned),
-    services: planServices(release),
-  };
-  const judged = judgePreflight({
-    fleet: fleet.fleet,
-    release,
-    ref,
-    policy,
-    downloadBytes: sizeBytes,
-    hosts: readings.filter((reading) => reading.facts !== null || reading.engineProblem !== null),
-    etcd: null,
-    missingImages: [],
+): Promise<PlannedUpgrade> {
+  const { ref, release } = target;
+  const findPath = createPathFinder({ ...release, digest: ref.digest }, { versions, acceptRisks: policy.acceptRisks });
+  const readings = hosts.map(({ host, engine }) => {
+    const reading = hostReading(host, engine);
+    return { ...reading, path: findPath(installedOf(reading)) };
   });
-  return { fleet: fleet.fleet, release: ref, policy, hops: [hop], findings: [...judged, ...unknownHosts(readings)] };
+  const onPaths = readings.map((reading) => hostOnPath(reading, ref));
+  const stops = stopsOnPaths(onPaths, ref, versions);
+  const chain = await readChain(registry, target, stops);
+  const releases = [...chain.releases, target];
+  const hops = planHops({
+    ...{ hosts: onPaths, stops, install: policy.install },
+    releases: new Map(releases.map((read) => [read.ref.digest, read])),
+    imageSizes: await findSizes(registry, releases),
+  });
+  const judged = judgePreflight({
+    ...{ fleet: fleet.fleet, target, policy, releases, hopCount: stops.length, chainProblems: chain.problems },
+    ...{ hosts: readings.filter(isKnown), etcd: null, missingImages: [] },
+  });
+  const findings = [...judged, ...readings.filter((reading) => !isKnown(reading)).flatMap(unknownHost)];
+  return { fleet: fleet.fleet, release: ref, policy, hops, tree: sha256(planTreeText(hops)), findings };
 }
+
+const isKnown = ({ facts, engineProblem }: HostReading): boolean => facts !== null || engineProblem !== null;
 
 /** A host without an agent is read by a container of the release, which only the upgrade's own preflight starts. */
-function unknownHosts(readings: readonly HostReading[]): readonly Finding[] {
-  return readings
-    .filter((reading) => reading.facts === null && reading.engineProblem === null)
-    .map(({ host }) => ({
-      host,
-      severity: 'warning',
-      what: 'has no agent that answers, so that its disk and packages are not known yet',
-      remedy: 'nothing to do: the upgrade looks at them before it touches any host',
-    }));
+function unknownHost(reading: HostWithPath): readonly Finding[] {
+  const what = 'has no agent that answers, so that its disk and packages are not known yet';
+  const remedy = 'nothing to do: the upgrade looks at them before it touches any host';
+  return [...pathFindings(reading), warning(reading.host, what, remedy)];
 }
 
-function hostReading(
-  { host, order, report, alive }: HostOnBus,
-  engine: EngineInfo | string,
-  release: Release,
-): HostReading {
+/** Releases on the hosts' paths, but the target; one that is gone, or another than the chain says, is a finding. */
+async function readChain(
+  registry: PlanRegistry,
+  { ref, release }: ReadRelease,
+  stops: readonly Stop[],
+): Promise<{ readonly releases: readonly ReadRelease[]; readonly problems: readonly Finding[] }> {
+  const releases: ReadRelease[] = [];
+  const problems: Finding[] = [];
+  for (const entry of release.chain.filter(({ digest }) => stops.some((stop) => stop.digest === digest))) {
+    const found = await readOne(registry, imageReference({ ...ref, digest: entry.digest }));
+    const problem = judgeChainRelease(entry, ref, found);
+    if (problem !== null) problems.push(problem);
+    else if (!(found instanceof RegistryError)) releases.push(found);
+  }
+  return { releases, problems };
+}
+
+async function readOne(registry: PlanRegistry, reference: string): Promise<ReadRelease | RegistryError> {
+  try {
+    return await registry.readRelease(reference);
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error;
+    if (error.kind === 'unreachable') throw new Unreachable(`${error.message}; nothing was changed`, { cause: error });
+    return error;
+  }
+}
+
+/** By image, bytes; null where its registry does not say: no plan fails for a number that people read. */
+async function findSizes(
+  registry: PlanRegistry,
+  releases: readonly ReadRelease[],
+): Promise<ReadonlyMap<string, number | null>> {
+  const sizes = new Map<string, number | null>();
+  for (const image of new Set(releases.flatMap(({ release }) => hostImages(release)))) {
+    const size = registry.sizeOf(image).catch((error: unknown) => {
+      if (error instanceof RegistryError) return null;
+      throw error;
+    });
+    sizes.set(image, await size);
+  }
+  return sizes;
+}
+
+function hostReading({ host, order, report, alive }: HostOnBus, engine: EngineInfo | string): HostReading {
   const word = latestWord(report, alive);
   return {
     host: host.name,
@@ -89,11 +137,5 @@ function hostReading(
     order,
     report,
     busProblems: [],
-    jump: versionJump(release, word?.installed ?? null),
   };
 }
-
-const planned = ({ host, facts, report }: HostReading): PlannedHost => ({
-  name: host,
-  from: facts?.installed?.version ?? report?.installed?.version ?? null,
-});

@@ -13,6 +13,8 @@ export type StartRequest = {
   /** `name version`, for people. */
   readonly release: string;
   readonly policy: Policy;
+  /** Of a saved plan; the run refuses to do anything else. Absent: what has to be done now. */
+  readonly tree?: Digest;
   /** Absent: the fleet's name and the next number. */
   readonly id?: UpgradeId;
   readonly requestedBy: string;
@@ -42,8 +44,8 @@ export async function startUpgrade(
 }
 
 function toRun(fleet: FleetId, request: StartRequest & { readonly id: UpgradeId }): RunRequest {
-  const { id, reference, digest, release, policy, requestedBy } = request;
-  const input: UpgradeInput = { upgrade: id, fleet, reference, digest, policy, requestedBy };
+  const { id, reference, digest, release, policy, tree = null, requestedBy } = request;
+  const input: UpgradeInput = { upgrade: id, fleet, reference, digest, policy, tree, requestedBy };
   return {
     ...{ workflowId: fleetWorkflowId(fleet), type: upgradeFleetType, fleet, upgrade: id, release, requestedBy, input },
     summary: `${id}: ${release} on fleet ${fleet}`,

@@ -1,4 +1,4 @@
-import type { FleetId, ServiceId } from '../model/ids.ts';
+import { upgradeOfHop, type FleetId, type ServiceId } from '../model/ids.ts';
 import type { ServiceUpgradeInput } from '../model/service.ts';
 import { fleetWorkflowId } from '../workflows/messages.ts';
 import type { TemporalConnection } from './connection.ts';
@@ -43,8 +43,9 @@ function refuse(
   latest: FoundUpgrade,
   ofFleet: FoundUpgrade | null,
 ): string | null {
-  if (ofFleet?.isRunning === true && ofFleet.id === takeBack) {
-    return `service ${name} belongs to upgrade ${takeBack}, which is at work; take both back with: refit rollback ${takeBack}`;
+  const upgrade = upgradeOfHop(takeBack);
+  if (ofFleet?.isRunning === true && ofFleet.id === upgrade) {
+    return `service ${name} belongs to upgrade ${upgrade}, which is at work; take both back with: refit rollback ${upgrade}`;
   }
   if (action === 'discardKept')
     return `upgrade ${takeBack} of service ${name} is final: what it kept for a way back is gone`;

@@ -5,7 +5,7 @@ import { agentTransitions } from '../model/agent-phase.ts';
 import { hostTransitions } from '../model/host.ts';
 import { memberTransitions } from '../model/service.ts';
 import { unitStepTransitions } from '../model/unit-upgrade.ts';
-import { standingTransitions, upgradeTransitions } from '../model/upgrade.ts';
+import { hopTransitions, standingTransitions, upgradeTransitions } from '../model/upgrade.ts';
 
 type Table = Readonly<Record<string, readonly string[]>>;
 type Diagram = { readonly name: string; readonly file: string; readonly table: Table };
@@ -13,10 +13,11 @@ type Diagram = { readonly name: string; readonly file: string; readonly table: T
 /** Every state machine and the page that shows it; the first state of a table is where it starts. */
 export const diagrams: readonly Diagram[] = [
   { name: 'agent', file: 'protocol.md', table: agentTransitions },
-  { name: 'upgrade', file: 'ARCHITECTURE.md', table: upgradeTransitions },
-  { name: 'host', file: 'ARCHITECTURE.md', table: hostTransitions },
-  { name: 'service', file: 'ARCHITECTURE.md', table: standingTransitions },
-  { name: 'member', file: 'ARCHITECTURE.md', table: memberTransitions },
+  { name: 'upgrade', file: 'states.md', table: upgradeTransitions },
+  { name: 'hop', file: 'states.md', table: hopTransitions },
+  { name: 'host', file: 'states.md', table: hostTransitions },
+  { name: 'service', file: 'states.md', table: standingTransitions },
+  { name: 'member', file: 'states.md', table: memberTransitions },
   { name: 'unit step', file: 'units.md', table: unitStepTransitions },
 ];
 

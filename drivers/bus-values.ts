@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { agentPhases, type AgentPhase } from '../model/agent-phase.ts';
 import {
   BUS_VERSION,
+  MAX_DRIFT,
   type Alive,
   type Baton,
   type Chain,
@@ -9,6 +10,7 @@ import {
   type Hold,
   type HostFacts,
   type MemberLevel,
+  type MigrationLock,
   type Order,
   type Report,
 } from '../model/bus.ts';
@@ -56,6 +58,8 @@ const facts = z.object({
   agent: z.string().nullable(),
   phase,
   packages: z.record(z.string(), z.object({ version: z.string(), restorable: z.boolean() })),
+  // Agents of before they looked.
+  drift: z.array(z.string()).max(MAX_DRIFT).default([]),
 });
 
 const container = z.string().regex(CONTAINER_NAME, 'not a name of a container');
@@ -72,6 +76,8 @@ const order = z
     step: step.nullable(),
     /** Orders of versions before services have none. */
     service: serviceOrder.nullable().default(null),
+    // Orders of before there was an answer to give.
+    edited: z.enum(['keep', 'replace']).nullable().default(null),
     start: z.enum(['now', 'baton']),
     deadlineMs: z.number().positive(),
   })
@@ -112,6 +118,7 @@ const member = z.object({
   image: z.string(),
   since: time,
 });
+const migrationLock = z.object({ v, upgrade, migration: z.string(), host, job: z.string(), since: time });
 
 export const parseOrder = (text: string): Parsed<Order> => parse(order, 'order', text);
 export const parseReport = (text: string): Parsed<Report> => parse(report, 'report', text);
@@ -120,13 +127,15 @@ export const parseEpoch = (text: string): Parsed<Epoch> => parse(epoch, 'epoch',
 export const parseChain = (text: string): Parsed<Chain> => parse(chain, 'chain', text);
 export const parseBaton = (text: string): Parsed<Baton> => parse(baton, 'baton', text);
 export const parseHold = (text: string): Parsed<Hold> => parse(hold, 'hold', text);
+export const parseMigrationLock = (text: string): Parsed<MigrationLock> =>
+  parse(migrationLock, 'lock of migrations', text);
 export const parseMemberLevel = (text: string): Parsed<MemberLevel> => parse(member, 'state of a member', text);
 /** Not on the bus by themselves: what a preflight container prints. */
 export const parseHostFacts = (text: string): Parsed<HostFacts> => parse(facts, 'facts', text);
 
 /** The one way a value gets onto the bus. */
-export const encodeBusValue = (value: Order | Report | Alive | Epoch | Chain | Baton | Hold | MemberLevel): string =>
-  JSON.stringify(value);
+type BusValue = Order | Report | Alive | Epoch | Chain | Baton | Hold | MemberLevel | MigrationLock;
+export const encodeBusValue = (value: BusValue): string => JSON.stringify(value);
 
 function parse<Value>(schema: z.ZodType<Value>, what: string, text: string): Parsed<Value> {
   if (text.length > MAX_VALUE_LENGTH) return unreadable(what, text, `${text.length} characters are too many`);

@@ -5,6 +5,7 @@ import { createRegistryHttp } from './registry-http.ts';
 import { pushLayout } from './registry-push.ts';
 import { fetchManifest } from './registry-manifest.ts';
 import { fetchRelease } from './registry-release.ts';
+import { fetchSize } from './registry-size.ts';
 
 /** A registry that releases can be published to as well. */
 export interface Publisher extends Registry {
@@ -39,6 +40,7 @@ export function createRegistry(registries: Fleet['registries']): Publisher {
         throw error;
       }
     },
+    sizeOf: async (image, signal): Promise<number | null> => fetchSize(http, parseImage(image), signal),
     async push({ layout, reference, version, signal }): Promise<Published> {
       const image = parseName(reference);
       if (image.digest !== null) {

@@ -2,6 +2,7 @@ import type { AgentPhase } from './agent-phase.ts';
 import type { Digest, FleetId, HostId, ServiceId, StepId, UpgradeId } from './ids.ts';
 import type { ReleaseRef } from './release.ts';
 import type { MemberId, MemberState } from './service.ts';
+import type { EditedAnswer } from './upgrade.ts';
 
 /** Version field of every value on the bus. */
 export const BUS_VERSION = 1;
@@ -22,6 +23,8 @@ export type Order = {
   readonly step: StepId | null;
   /** service: whose members, by container name; with revert: only those go back. Else null. */
   readonly service: ServiceOrder | null;
+  /** An operator's answer for files that an administrator edited and that ask; null: none was given. */
+  readonly edited: EditedAnswer | null;
   readonly start: 'now' | 'baton';
   /** Upper bound on the agent's time for this order, counted from its start; ms. The release's own deadline applies if shorter. */
   readonly deadlineMs: number;
@@ -102,7 +105,12 @@ export type HostFacts = {
   readonly phase: AgentPhase;
   /** Debian packages installed by name, only those the release asked about: version, and whether refit holds the package's file for the way back. */
   readonly packages: Readonly<Record<string, { readonly version: string; readonly restorable: boolean }>>;
+  /** What no longer is as the last upgrade left it, in words; at most MAX_DRIFT. */
+  readonly drift: readonly string[];
 };
+
+/** Differences that facts name; the last one counts the others. */
+export const MAX_DRIFT = 16;
 
 export type Epoch = { readonly v: 1; readonly epoch: number; readonly run: string; readonly startedAt: number };
 export type Chain = {
@@ -120,6 +128,18 @@ export type Baton = {
 };
 /** An operator's pause: nobody takes the baton while it is there. */
 export type Hold = { readonly v: 1; readonly epoch: number; readonly reason: string; readonly since: number };
+
+/** Which migration of the fleet may run; passed by others once no job of it has run for a while. */
+export type MigrationLock = {
+  readonly v: 1;
+  /** The hop's own. */
+  readonly upgrade: UpgradeId;
+  readonly migration: string;
+  readonly host: HostId;
+  /** Name of the job's container there. */
+  readonly job: string;
+  readonly since: number;
+};
 
 /** Orders are totally ordered by (epoch, sequence). Negative: a before b. */
 export function compareOrders(a: Pick<Order, 'epoch' | 'sequence'>, b: Pick<Order, 'epoch' | 'sequence'>): number {
@@ -143,6 +163,7 @@ export const busKeys = (fleet: FleetId) =>
     chain: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/chain`,
     baton: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/baton`,
     hold: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/hold`,
+    migrationLock: `/refit/v1/${fleet}/migration-lock`,
     services: `/refit/v1/${fleet}/services/`,
     service: (service: ServiceId) => `/refit/v1/${fleet}/services/${service}/`,
     member: (service: ServiceId, { host, container }: MemberId) =>

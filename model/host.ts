@@ -4,7 +4,7 @@ import { advance } from './transition.ts';
 /** Where one host is in one upgrade, as the workflow sees it. */
 export type HostState = keyof typeof hostTransitions;
 
-/** The table of transitions; the diagram in docs/ARCHITECTURE.md is generated from it. */
+/** The table of transitions; the diagram in docs/states.md is generated from it. */
 export const hostTransitions = {
   pending: ['downloading', 'alreadyThere', 'skipped'],
   downloading: ['staged', 'failed', 'skipped', 'alreadyThere'],

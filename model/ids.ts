@@ -28,6 +28,19 @@ export function parseDigest(text: string): Digest {
   return text as Digest;
 }
 
+/**
+ * Under which an upgrade's hop is known to agents, engines and the bus: its orders, labels and its part of the plan. The
+ * first has the upgrade's own; so each hop can be taken back without the others.
+ */
+export const hopUpgradeId = (upgrade: UpgradeId, index: number): UpgradeId =>
+  index === 0 ? upgrade : parseUpgradeId(`${upgrade}${HOP_MARK}${index + 1}`);
+
+/** The upgrade that a hop's id belongs to. */
+export const upgradeOfHop = (id: string): string => id.replace(HOP_SUFFIX, '');
+
+const HOP_MARK = '.hop-';
+const HOP_SUFFIX = /\.hop-\d+$/;
+
 export const isName = (text: string): boolean => text.length <= MAX_NAME_LENGTH && NAME.test(text);
 
 /** The digest's hexadecimal part, for file names. */

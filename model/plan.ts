@@ -1,29 +1,53 @@
 import { assert } from './assert.ts';
 import type { FleetId, HostId, UpgradeId } from './ids.ts';
 import { countOf, type InstallStrategy, type Policy } from './policy.ts';
+import { isPointOfNoReturn, type Migration } from './migration.ts';
 import { orderedServices, type Release, type ReleaseRef, type ServiceRelease, type StepType } from './release.ts';
 
 /** The whole tree, made before anything runs. What runs is exactly it. */
 export type Plan = {
   readonly upgrade: UpgradeId;
   readonly fleet: FleetId;
+  /** Where the last hop ends. */
   readonly release: ReleaseRef;
+  /** At least one, in the order in which they go. */
   readonly hops: readonly Hop[];
 };
 
 export type Hop = {
   readonly to: string;
+  readonly release: ReleaseRef;
+  /** Named risks that the operator accepted for it. */
+  readonly risks: readonly Risk[];
   readonly steps: readonly { readonly id: string; readonly type: StepType }[];
   /** Bytes to download per host, as the registry counts them (compressed). */
   readonly downloadBytes: number;
   /** Images that hosts pull besides the release. */
-  readonly images: readonly string[];
+  readonly images: readonly PlannedImage[];
   readonly waves: readonly Wave[];
   /** Hosts that are on the release already: verified, not touched. */
   readonly alreadyThere: readonly PlannedHost[];
   /** In the order in which they go, once all hosts are upgraded. */
   readonly services: readonly PlannedService[];
+  /** In the order in which they go: expand before the services, contract after them. */
+  readonly migrations: readonly PlannedMigration[];
+  /** A backup is made before the first migration. */
+  readonly hasBackup: boolean;
 };
+
+export type Risk = { readonly name: string; readonly reason: string };
+/** null: the registry did not say. */
+export type PlannedImage = { readonly image: string; readonly sizeBytes: number | null };
+export type PlannedMigration = Pick<Migration, 'name' | 'when'> & {
+  readonly hasDown: boolean;
+  readonly isPointOfNoReturn: boolean;
+};
+
+/** One hop's part of a plan, as it lies on the bus. */
+export type HopPlan = Pick<Plan, 'upgrade' | 'fleet'> & { readonly hop: Hop };
+
+/** Most hops of one upgrade; agents keep what as many of them need for the way back. */
+export const MAX_HOPS = 16;
 
 export type PlannedService = Pick<
   ServiceRelease,
@@ -100,9 +124,21 @@ export const planServices = (release: Pick<Release, 'services'>): readonly Plann
     infrastructure,
   }));
 
-/** Every host of the plan, in the order in which they go. */
-export const plannedHosts = (plan: Plan): readonly PlannedHost[] =>
-  plan.hops.flatMap((hop) => [...hop.waves.flatMap((wave) => wave.hosts), ...hop.alreadyThere]);
+export const planMigrations = ({ migrations }: Pick<Release, 'migrations'>): readonly PlannedMigration[] =>
+  (['expand', 'contract'] as const)
+    .flatMap((when) => migrations.filter((migration) => migration.when === when))
+    .map((migration) => ({
+      name: migration.name,
+      when: migration.when,
+      hasDown: migration.down !== null,
+      isPointOfNoReturn: isPointOfNoReturn(migration),
+    }));
+
+/** Every host of the hop, in the order in which they go. */
+export const plannedHosts = ({ waves, alreadyThere }: Pick<Hop, 'waves' | 'alreadyThere'>): readonly PlannedHost[] => [
+  ...waves.flatMap((wave) => wave.hosts),
+  ...alreadyThere,
+];
 
 export const policyStrategy = (policy: Policy): string => policy.install.strategy;
 

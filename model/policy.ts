@@ -20,8 +20,12 @@ export type Policy = {
   readonly environmentRetryMs: number;
   /** How often the environment is looked at before the run pauses and asks. */
   readonly environmentRetries: number;
-  /** Ask before each wave: every wave waits for `approve`. */
+  /** Ask before each wave, and between hops: each waits for `approve`. */
   readonly step: boolean;
+  /** Names of risks that the operator accepts: hops that need them are allowed. */
+  readonly acceptRisks: readonly string[];
+  /** Before a migration that has no way back: ask waits for `approve` · pass goes on. */
+  readonly pointsOfNoReturn: 'ask' | 'pass';
 };
 
 export type InstallStrategy =
@@ -45,6 +49,8 @@ export const defaultPolicy: Policy = {
   environmentRetryMs: 10_000,
   environmentRetries: 30,
   step: false,
+  acceptRisks: [],
+  pointsOfNoReturn: 'ask',
 };
 
 /** `5` or `25%`; throws a RangeError that quotes the text. */

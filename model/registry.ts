@@ -9,6 +9,8 @@ export interface Registry {
   readRelease(reference: string, signal?: AbortSignal): Promise<ReadRelease>;
   /** Whether the image is there; throws when the registry can't be asked. */
   exists(image: string, signal?: AbortSignal): Promise<boolean>;
+  /** Sum of the image's compressed layers, bytes; null: the registry does not have it. */
+  sizeOf(image: string, signal?: AbortSignal): Promise<number | null>;
 }
 
 export type ResolvedImage = { readonly repository: string; readonly digest: Digest };

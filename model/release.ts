@@ -1,4 +1,5 @@
 import type { Digest, ServiceId, StepId } from './ids.ts';
+import { migrationImages, type Backup, type Migration } from './migration.ts';
 import type { ContainerSettings } from './replacement.ts';
 import type { ServicePolicy } from './service.ts';
 import { unitImages, type UnitRelease } from './unit.ts';
@@ -9,17 +10,37 @@ export type Release = {
   readonly name: string;
   /** Semantic version. */
   readonly version: string;
-  /** Version ranges this release can be installed over; empty: over anything. */
-  readonly upgradesFrom: readonly string[];
+  /** Versions that it can be installed over; empty: over anything lower. No version is in two of the ranges. */
+  readonly upgradesFrom: readonly SupportedJump[];
+  /** Earlier releases, over which a host gets here that can't in one jump. */
+  readonly chain: readonly ChainEntry[];
+  /** Version by name of what moves by one minor version at a time, such as etcd; a jump moves each by no more. */
+  readonly components: Readonly<Record<string, string>>;
   /** Fleet names (`*` stands for any text) that the release is for; empty: for every fleet. */
   readonly fleets: readonly string[];
   readonly host: HostRelease;
   /** In declared order. */
   readonly services: readonly ServiceRelease[];
   readonly units: readonly UnitRelease[];
+  /** In the order in which they are applied. */
+  readonly migrations: readonly Migration[];
+  /** Made before the first migration of a hop; null: the author says that there is nothing to keep. */
+  readonly backup: Backup | null;
   /** Every file of the release except release.json itself; paths relative to the release's folder. */
   readonly contents: readonly ReleaseFile[];
 };
+
+/** Versions that a release can be installed over, and what stands against it. */
+export type SupportedJump = { readonly range: string; readonly limit: JumpLimit };
+
+/** blocked: nobody can · risk: who accepts it by its name can. */
+export type JumpLimit =
+  | { readonly limit: 'none' }
+  | { readonly limit: 'blocked'; readonly reason: string }
+  | { readonly limit: 'risk'; readonly name: string; readonly reason: string };
+
+/** An earlier release, as far as the way over it has to be known before anything is downloaded. In the same repository. */
+export type ChainEntry = Pick<Release, 'version' | 'upgradesFrom' | 'components'> & { readonly digest: Digest };
 
 /** A service that the release upgrades once all hosts are on it. */
 export type ServiceRelease = Pick<ServicePolicy, 'strategy' | 'mode' | 'minAvailable' | 'health' | 'drainMs'> & {
@@ -57,8 +78,13 @@ export type FilesStep = {
     readonly mode: string;
     readonly owner: string;
     readonly group: string;
+    /** What becomes of a file that is neither this release's nor the one that the release before put there. */
+    readonly ifEdited: IfEdited;
   }[];
 };
+
+/** replace: the release's comes, the edited one stays beside it · keep: the edited one stays, the release's comes beside it · ask: an operator says which. */
+export type IfEdited = 'replace' | 'keep' | 'ask';
 
 export type PackagesStep = {
   readonly id: StepId;
@@ -166,6 +192,7 @@ export const releaseImages = (release: Release): readonly string[] => [
     ...hostImages(release),
     ...release.services.map(({ image }) => image),
     ...release.units.flatMap(unitImages),
+    ...migrationImages(release),
   ]),
 ];
 

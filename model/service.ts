@@ -26,7 +26,7 @@ export const SERVICE_LABEL = 'dev.refit.service';
 
 export type MemberState = keyof typeof memberTransitions;
 
-/** The table of transitions; the diagram in docs/ARCHITECTURE.md is generated from it. DESIGN.md §3 keeps the words. */
+/** The table of transitions; the diagram in docs/states.md is generated from it. DESIGN.md §3 keeps the words. */
 export const memberTransitions = {
   Active: ['Updating'],
   Updating: ['Active', 'Failed', 'RolledBack'],

@@ -2,12 +2,13 @@ import type { AgentPhase } from './agent-phase.ts';
 import type { HostState } from './host.ts';
 import type { Digest, FleetId, HostId, ServiceId, StepId, UpgradeId } from './ids.ts';
 import type { Policy } from './policy.ts';
+import type { IfEdited } from './release.ts';
 import { advance } from './transition.ts';
 
 /** State of one upgrade; DESIGN.md §10 keeps these words stable. */
 export type UpgradeState = keyof typeof upgradeTransitions;
 
-/** The table of transitions; the diagram in docs/ARCHITECTURE.md is generated from it. */
+/** The table of transitions; the diagram in docs/states.md is generated from it. */
 export const upgradeTransitions = {
   running: ['paused', 'waiting', 'rollingBack', 'succeeded', 'failed', 'aborted'],
   paused: ['running', 'rollingBack', 'aborted', 'waiting'],
@@ -19,8 +20,8 @@ export const upgradeTransitions = {
   aborted: [],
 } as const satisfies Record<string, readonly string[]>;
 
-/** `self-upgrade` and `migrations` are the design's; nothing runs in them yet. */
-export type UpgradePhase = 'preflight' | 'download' | 'install' | 'services' | 'verify' | 'end';
+/** `self-upgrade` is the design's; nothing runs in it yet. */
+export type UpgradePhase = 'preflight' | 'download' | 'install' | 'services' | 'migrations' | 'verify' | 'end';
 
 /** What the workflow is started with: references only, never a secret, never the whole fleet. */
 export type UpgradeInput = {
@@ -31,6 +32,8 @@ export type UpgradeInput = {
   /** What the reference meant when the operator gave it; the run refuses another. */
   readonly digest: Digest;
   readonly policy: Policy;
+  /** Digest of the tree that the operator saw and wants (planTreeText); another one is refused. null: as it is now. */
+  readonly tree: Digest | null;
   readonly requestedBy: string;
 };
 
@@ -70,7 +73,7 @@ export type ServiceStanding = {
 
 export type StandingState = keyof typeof standingTransitions;
 
-/** Where a service of a release's upgrade can go; the diagram in docs/ARCHITECTURE.md is generated from it. */
+/** Where a service of a release's upgrade can go; the diagram in docs/states.md is generated from it. */
 export const standingTransitions = {
   pending: ['upgrading', 'skipped'],
   upgrading: ['pending', 'done', 'alreadyThere', 'failed', 'skipped', 'rolledBack'],
@@ -84,6 +87,36 @@ export const standingTransitions = {
 
 export const advanceStanding = (from: StandingState, to: StandingState): StandingState =>
   advance(standingTransitions, from, to);
+
+/** Where one hop of an upgrade is. */
+export type HopProgress = {
+  readonly to: string;
+  readonly state: HopState;
+};
+
+export type HopState = keyof typeof hopTransitions;
+
+/** Where a hop of an upgrade can go; the diagram in docs/states.md is generated from it. */
+export const hopTransitions = {
+  pending: ['running'],
+  running: ['done', 'rollingBack'],
+  done: ['rollingBack'],
+  rollingBack: ['rolledBack'],
+  rolledBack: [],
+} as const satisfies Record<string, readonly string[]>;
+
+export const advanceHop = (from: HopState, to: HopState): HopState => advance(hopTransitions, from, to);
+
+/** Where one migration, or a backup, of a hop is; `output` is its end, bounded. */
+export type MigrationRecord = {
+  readonly name: string;
+  /** Version of its hop. */
+  readonly hop: string;
+  readonly state: 'running' | 'applied' | 'alreadyApplied' | 'failed' | 'takenBack';
+  readonly host: HostId | null;
+  readonly exitCode: number | null;
+  readonly output: string;
+};
 
 /** One decision, with what it was based on; the record that `refit history` prints. */
 export type Decision = {
@@ -108,6 +141,13 @@ export type Progress = {
   readonly hostsLeftOut?: number;
   /** Of the release, in the order in which they go; empty until the plan is made. */
   readonly services: readonly ServiceStanding[];
+  /** The whole path; empty until the plan is made. */
+  readonly hops: readonly HopProgress[];
+  readonly migrations: readonly MigrationRecord[];
+  /** Where a roll back can stop, the earliest first: `start`, or the version of a hop. */
+  readonly checkpoints: readonly string[];
+  /** Why it can't go back further than the first checkpoint; null: it can go back to its start. */
+  readonly forwardOnly: string | null;
   readonly waiting: readonly Waiting[];
   readonly findings: readonly Finding[];
   /** The latest, at most MAX_DECISIONS. */
@@ -151,7 +191,11 @@ export type OperatorCommand = {
   readonly reason?: string;
   readonly by?: string;
 };
-export type HostCommand = OperatorCommand & { readonly host: HostId };
+/** `to`: a checkpoint; absent: the earliest that can be reached. */
+export type RollbackCommand = OperatorCommand & { readonly to?: string };
+/** `edited`: with retryHost, what becomes of files on it that an administrator edited and that ask. */
+export type HostCommand = OperatorCommand & { readonly host: HostId; readonly edited?: EditedAnswer };
+export type EditedAnswer = Exclude<IfEdited, 'ask'>;
 export type ApproveCommand = OperatorCommand & { readonly step: string };
 export type StepFailure = { readonly host: HostId; readonly step: StepId | null; readonly message: string };
 

@@ -47,6 +47,15 @@ test('tests that were not counted are no success', async () => {
   expect(await run({ 'vitest run --project unit': 'exit 1' })).toEqual({ last: '2 passed, 1 failed', exitCode: 1 });
 });
 
+test('samples and schedules are the same in each run', async () => {
+  const seeds = 'echo "$REFIT_FIRST_SEED passed, $REFIT_SAMPLE_SEED failed" > "$REFIT_COUNT_FILE"';
+
+  const [first, second] = [await run({ test: seeds }), await run({ test: seeds })];
+
+  expect(first.last).toMatch(/^\d{6,} passed, \d{6,} failed$/);
+  expect(second).toEqual(first);
+});
+
 /** Runs CI's script where npm and npx are scripts that end as told. */
 async function run(ends: Ends): Promise<{ readonly last: string; readonly exitCode: number | undefined }> {
   const cases = Object.entries(ends).map(([words, script]) => `"${words} "*) ${script} ;;`);

@@ -9,7 +9,7 @@ import { parseReference } from '../drivers/oci/reference.ts';
 import { pause } from '../drivers/pause.ts';
 import { createRegistry } from '../drivers/registry.ts';
 import { openSlotBalancer } from '../drivers/slot-balancers.ts';
-import { versionJump } from '../drivers/version-jump.ts';
+import { versions } from '../drivers/versions.ts';
 import type { Engine } from '../model/engine.ts';
 import { haproxyOf, type Fleet } from '../model/fleet.ts';
 import type { HostId } from '../model/ids.ts';
@@ -48,7 +48,7 @@ export function createPorts(fleetFile: string, log: WorkerLog): { readonly ports
       const file = fleet.registries[parseReference(image).registry]?.credentialsFile ?? null;
       return file === null ? null : readCredentials(file);
     },
-    versionJump,
+    versions,
     etcdHealth: async (signal) => askEtcdHealth(fleet.etcd, signal),
   };
   return { ports, close: () => bus.close() };

@@ -13,7 +13,7 @@ import type { ChainResult, ChainWaveInput } from './wave-input.ts';
 /** A daisy chain: from the first baton on the agents go by themselves; the upgrade watches, and decides where it stops. */
 export async function installChain(run: Run, wave: WaveSummary): Promise<Ending> {
   // Hosts that were left before the chain began have no place in it; all places are counted without them.
-  const skipped = run.hostsOf(wave.name, 'skipped');
+  const skipped = run.hop.hostsOf(wave.name, 'skipped');
   const length = wave.hosts - skipped.length;
   if (length === 0) return 'go';
   let input = chainInput(run, wave, { offset: 0, skipped });
@@ -31,7 +31,7 @@ export async function installChain(run: Run, wave: WaveSummary): Promise<Ending>
     }
     const settled = await settleOutcomes(run, [result.outcome]);
     if (settled !== 'go') return standDown(run, input, settled);
-    const isRetried = run.host(result.outcome.host).state === 'staged';
+    const isRetried = run.hop.host(result.outcome.host).state === 'staged';
     const offset = isRetried ? result.position : result.position + 1;
     if (offset >= length) return 'go';
     input = chainInput(run, wave, { offset, skipped });
@@ -56,8 +56,9 @@ function chainInput(
   wave: WaveSummary,
   { offset, skipped }: { readonly offset: number; readonly skipped: readonly HostId[] },
 ): ChainWaveInput {
-  const { fleet, upgrade, policy } = run.input;
-  const { release, planDigest, hostDeadlineMs } = run.planned();
+  const { policy } = run.input;
+  const { fleet, upgrade, release, planDigest } = run.hopInput();
+  const { hostDeadlineMs } = run.hop.planned;
   return {
     fleet,
     upgrade,
@@ -81,7 +82,7 @@ async function recordPassed(run: Run, input: ChainWaveInput, result: ChainResult
     const page = { ...activityInput(input), offset, limit };
     // Not to be ended by an operator: a host that is not known to be done would not go back either.
     for (const outcome of await quick.readOutcomes(page)) {
-      if (run.host(outcome.host).state === 'staged') run.record(outcome);
+      if (run.hop.host(outcome.host).state === 'staged') run.record(outcome);
     }
   }
   run.show();

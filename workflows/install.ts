@@ -11,7 +11,7 @@ import { waveInput } from './wave-orders.ts';
 /** Install phase: wave after wave, the next only when every host of the one before is healthy or was left. */
 export async function install(run: Run): Promise<Ending> {
   run.enter('running', 'install');
-  for (const wave of run.waves) {
+  for (const wave of run.hop.waves) {
     const ending =
       (await approval(run, wave)) ?? (await (wave.start === 'baton' ? installChain : installWave)(run, wave));
     if (ending !== 'go') return ending;
@@ -36,7 +36,7 @@ async function installWave(run: Run, wave: WaveSummary): Promise<Ending> {
   for (;;) {
     const ending = await gate(run);
     if (ending !== 'go') return ending;
-    const hosts = run.hostsOf(wave.name, 'staged');
+    const hosts = run.hop.hostsOf(wave.name, 'staged');
     if (hosts.length === 0) return 'go';
     const result = await insist(run, wave.name, async () => {
       const input = waveInput(run, wave, { action: 'install', hosts });

@@ -8,6 +8,7 @@ import type {
   HostProgress,
   OperatorCommand,
   Progress,
+  RollbackCommand,
   Waiting,
 } from '../model/upgrade.ts';
 
@@ -20,7 +21,7 @@ export type CommandAnswer = { readonly message: string };
 
 export const pause = defineUpdate<CommandAnswer, [OperatorCommand]>('pause');
 export const resume = defineUpdate<CommandAnswer, [OperatorCommand]>('resume');
-export const rollback = defineUpdate<CommandAnswer, [OperatorCommand]>('rollback');
+export const rollback = defineUpdate<CommandAnswer, [RollbackCommand]>('rollback');
 export const abort = defineUpdate<CommandAnswer, [OperatorCommand]>('abort');
 export const approve = defineUpdate<CommandAnswer, [ApproveCommand]>('approve');
 export const retryHost = defineUpdate<CommandAnswer, [HostCommand]>('retryHost');

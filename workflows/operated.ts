@@ -7,7 +7,13 @@ import { Waits, type Wait } from './waits.ts';
 export type Ending = 'go' | 'rollback' | 'abort';
 
 /** What an operator asked for and the main function has not acted on yet. */
-export type OperatorWishes = { pause: boolean; ending: Exclude<Ending, 'go'> | null; resume: boolean };
+export type OperatorWishes = {
+  pause: boolean;
+  ending: Exclude<Ending, 'go'> | null;
+  resume: boolean;
+  /** Checkpoint that a roll back is to stop at; null: as far as it goes. */
+  to?: string | null;
+};
 
 /** Longest name of a timer in the Web UI; characters, with room for those of several bytes within Temporal's 200. */
 const MAX_SUMMARY_LENGTH = 100;
@@ -35,9 +41,15 @@ export abstract class Operated {
 
   abstract show(): void;
 
-  /** Why nothing can be taken back now, for people; null: it can. */
-  refuseRollback(): string | null {
-    return this.isGoingBack ? 'it is rolling back already' : null;
+  /** Why nothing can be taken back now, or not to that checkpoint, for people; null: it can. */
+  refuseRollback(to: string | null = null): string | null {
+    if (this.isGoingBack) return 'it is rolling back already';
+    return to === null ? null : 'it has no checkpoints: it goes back whole';
+  }
+
+  /** What a roll back takes back, for people. */
+  describeRollback(_to: string | null): string {
+    return 'all of it';
   }
 
   /** What an operator types: `retry HOST` → `refit retry lab-7 HOST`. */

@@ -1,7 +1,7 @@
 import { condition, defineSignal, setHandler } from '@temporalio/workflow';
 import { ApplicationFailure, type UpdateDefinition } from '@temporalio/common';
 import { failureTypes } from '../model/failures.ts';
-import { isOver, type OperatorCommand } from '../model/upgrade.ts';
+import { isOver, type OperatorCommand, type RollbackCommand } from '../model/upgrade.ts';
 import { abort, pause, resume, rollback, type CommandAnswer } from './messages.ts';
 import type { Operated } from './operated.ts';
 
@@ -39,13 +39,15 @@ const resumeCommand: Command<OperatorCommand, Operated> = {
   },
 };
 
-const rollbackCommand: Command<OperatorCommand, Operated> = {
+const rollbackCommand: Command<RollbackCommand, Operated> = {
   description: 'take back all that this upgrade changed, in reverse order',
-  refuse: (run) => (run.wishes.ending === 'rollback' ? 'it is rolling back already' : run.refuseRollback()),
-  accept: (run) => {
+  refuse: (run, { to }) =>
+    run.wishes.ending === 'rollback' ? 'it is rolling back already' : run.refuseRollback(to ?? null),
+  accept: (run, { to }) => {
     run.wishes.ending = 'rollback';
+    run.wishes.to = to ?? null;
     run.wishes.pause = false;
-    return 'what runs finishes, then all of it goes back in reverse order';
+    return `what runs finishes, then ${run.describeRollback(to ?? null)} goes back in reverse order`;
   },
 };
 

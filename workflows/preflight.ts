@@ -6,7 +6,7 @@ import type { Ending, Run } from './run.ts';
 /** Preflight phase: every host is read, every finding is told at once, and nothing is touched if one of them is an error. */
 export async function preflight(run: Run): Promise<Ending | 'failed'> {
   run.enter('running', 'preflight');
-  const { fleet, upgrade, reference, digest, policy } = run.input;
+  const { fleet, upgrade, reference, digest, policy, tree } = run.input;
   const { runId, startTime } = workflowInfo();
   const claim = { fleet, upgrade, run: runId, startedAt: startTime.getTime() };
   const claimed = await read(run, 'claiming the epoch', async () => quick.claimEpoch(claim));
@@ -14,7 +14,7 @@ export async function preflight(run: Run): Promise<Ending | 'failed'> {
   run.epoch = claimed.epoch;
 
   const summary = `read every host of ${fleet}`;
-  const input = { fleet, upgrade, reference, digest, policy };
+  const input = { fleet, upgrade, reference, digest, policy, tree };
   const plan = await read(run, 'preflight', async () => reading.preflight.executeWithOptions({ summary }, [input]));
   if (plan === null) return run.wishes.ending ?? 'abort';
   run.setPlan(plan);
@@ -23,35 +23,49 @@ export async function preflight(run: Run): Promise<Ending | 'failed'> {
     run.error = `preflight found ${errors.length} ${errors.length === 1 ? 'error' : 'errors'}; no host was touched`;
     return 'failed';
   }
-  const ending = await loadHosts(run);
-  return ending === 'go' ? loadServices(run) : ending;
+  accepted(run);
+  for (const index of run.hops.keys()) {
+    run.at = index;
+    const ending = await loadHop(run);
+    if (ending !== 'go') return ending;
+  }
+  run.at = 0;
+  return 'go';
 }
 
-/** Brings the plan's hosts from the bus, page by page. */
-async function loadHosts(run: Run): Promise<Ending> {
-  const waves = [...run.waves.map(({ name }) => name), null];
-  for (const wave of waves) {
+/** Whoever accepted a risk by its name stands in the record. */
+function accepted(run: Run): void {
+  for (const { planned, to } of run.hops) {
+    for (const { name, reason } of planned.risks) {
+      run.decide({ rule: `risk ${name}`, decision: `accept it for ${to}`, because: reason, by: run.input.requestedBy });
+    }
+  }
+}
+
+/** Brings the hop's hosts and services from the bus, page by page. */
+async function loadHop(run: Run): Promise<Ending> {
+  const { hop } = run;
+  const { fleet, upgrade, planDigest } = run.hopInput();
+  for (const wave of [...hop.waves.map(({ name }) => name), null]) {
     for (let offset = 0, total = 1; offset < total;) {
-      const { fleet, upgrade } = run.input;
-      const page = { fleet, upgrade, planDigest: run.planned().planDigest, wave, offset };
+      const page = { fleet, upgrade, planDigest, wave, offset };
       const loaded = await read(run, 'reading the plan', async () => quick.loadWave(page));
       if (loaded === null) return run.wishes.ending ?? 'abort';
-      for (const host of loaded.hosts) run.add(host, wave, wave === null ? 'alreadyThere' : 'pending');
+      for (const host of loaded.hosts) hop.add(host, wave, wave === null ? 'alreadyThere' : 'pending');
       total = loaded.total;
       offset += Math.max(1, loaded.hosts.length);
     }
   }
-  return 'go';
+  return loadServices(run);
 }
 
-/** A release without services costs no look at the plan. */
+/** A hop without services costs no look at the plan. */
 async function loadServices(run: Run): Promise<Ending> {
-  const { services, planDigest } = run.planned();
-  if (!(services > 0)) return 'go';
-  const { fleet, upgrade } = run.input;
+  if (!(run.hop.planned.services > 0)) return 'go';
+  const { fleet, upgrade, planDigest } = run.hopInput();
   const place = { fleet, upgrade, planDigest };
   const loaded = await read(run, 'reading the plan', async () => quick.loadServices(place));
   if (loaded === null) return run.wishes.ending ?? 'abort';
-  run.services.add(loaded.services);
+  run.hop.services.add(loaded.services);
   return 'go';
 }

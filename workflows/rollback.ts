@@ -5,23 +5,57 @@ import { MAX_WAVE_HOSTS, type WaveSummary } from '../model/plan.ts';
 import { askAboutHosts } from './ask-about-hosts.ts';
 import { gate, insist } from './gate.ts';
 import { follow } from './follow.ts';
+import { undoMigrations } from './migrations-back.ts';
 import type { Run } from './run.ts';
 import { rollBackServices } from './services-back.ts';
 import { upgradeWave } from './upgrade-wave.ts';
 import { waveInput } from './wave-orders.ts';
 
-/** Takes back what this upgrade changed: services, then waves and hosts in reverse order, with the same bound on hosts away. */
+/** Takes back what this upgrade changed, hop by hop down to the checkpoint, each whole before the one before it. */
 export async function rollBack(run: Run): Promise<'rolledBack' | 'aborted'> {
+  const staying = hopsThatStay(run);
   run.isGoingBack = true;
   run.wishes.ending = null;
   // What failed on the way there is not tried again on the way back.
   for (const host of [...run.wishes.open]) run.takeAnswer(host);
   run.enter('rollingBack');
-  if ((await rollBackServices(run)) === 'abort') return 'aborted';
-  for (const wave of [...run.waves].reverse()) {
-    if ((await revertWave(run, wave)) === 'abort') return 'aborted';
+  for (const index of [...run.hops.keys()].reverse()) {
+    if (index < staying || run.hops[index]?.state === 'pending') continue;
+    run.at = index;
+    if ((await rollBackHop(run)) === 'abort') return 'aborted';
   }
   return 'rolledBack';
+}
+
+function hopsThatStay(run: Run): number {
+  const { reachable } = run.checkpoints();
+  const { to = null } = run.wishes;
+  const wanted = to === null ? reachable[0] : reachable.find(({ name }) => name === to);
+  return wanted?.hops ?? 0;
+}
+
+/** The reverse of the way there: each host and service finds what it had beside what it had it with. */
+async function rollBackHop(run: Run): Promise<'go' | 'abort'> {
+  run.hop.enter('rollingBack');
+  for (const step of [
+    async () => undoMigrations(run, 'contract'),
+    async () => rollBackServices(run),
+    async () => undoMigrations(run, 'expand'),
+    async () => revertHosts(run),
+  ]) {
+    if ((await step()) === 'abort') return 'abort';
+  }
+  run.hop.enter('rolledBack');
+  run.show();
+  return 'go';
+}
+
+/** Waves and hosts in reverse order, with the same bound on hosts away. */
+async function revertHosts(run: Run): Promise<'go' | 'abort'> {
+  for (const wave of [...run.hop.waves].reverse()) {
+    if ((await revertWave(run, wave)) === 'abort') return 'abort';
+  }
+  return 'go';
 }
 
 async function revertWave(run: Run, wave: WaveSummary): Promise<'go' | 'abort'> {
@@ -52,8 +86,8 @@ async function revertWave(run: Run, wave: WaveSummary): Promise<'go' | 'abort'> 
 
 /** Reversed. A host that is stuck, was lost or failed may have been changed as well: its agent knows. */
 function changedHosts(run: Run, wave: WaveSummary): readonly HostId[] {
-  const hosts = run.hostsOf(wave.name, 'done', 'stuck', 'lost', 'failed');
-  return hosts.filter((host) => run.ordered.has(host)).reverse();
+  const hosts = run.hop.hostsOf(wave.name, 'done', 'stuck', 'lost', 'failed');
+  return hosts.filter((host) => run.hop.ordered.has(host) && !run.leftOnWayBack.has(host)).reverse();
 }
 
 /** Hosts that did not go back and that the operator leaves as they are; the others are tried again. */
@@ -61,6 +95,9 @@ async function skippedOf(run: Run, failed: readonly HostOutcome[]): Promise<read
   const questions = failed.map(({ host, state, error }) => ({ host, message: error ?? state }));
   if ((await askAboutHosts(run, questions, 'did not go back')) !== 'go') return [];
   const skipped = failed.map(({ host }) => host).filter((host) => run.takeAnswer(host) === 'skip');
-  for (const host of skipped) run.move(host, 'skipped');
+  for (const host of skipped) {
+    run.hop.move(host, 'skipped');
+    run.leftOnWayBack.add(host);
+  }
   return skipped;
 }

@@ -1,14 +1,14 @@
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
-import type { PreflightResult } from '../activities/activities.ts';
+import type { PlannedHop, PreflightResult } from '../activities/activities.ts';
 import { assert } from '../model/assert.ts';
-import { advanceHost, isFailure, type HostOutcome, type HostState } from '../model/host.ts';
+import { checkpointsOf, refuseCheckpoint, START, type Checkpoints } from '../model/checkpoints.ts';
+import { advanceHost, isFailure, type HostOutcome } from '../model/host.ts';
 import type { HostId } from '../model/ids.ts';
-import { unpackWaves, type PlannedHost, type WaveSummary } from '../model/plan.ts';
 import { releaseLabel } from '../model/release.ts';
 import {
   advanceUpgrade,
+  type EditedAnswer,
   type Finding,
-  type HostProgress,
   type Progress,
   type UpgradeInput,
   type UpgradePhase,
@@ -17,10 +17,13 @@ import {
 } from '../model/upgrade.ts';
 import { upgradePage } from './details.ts';
 import { closingProgress } from './closing.ts';
+import { HopRun } from './hop-run.ts';
+import { hostsOfPath } from './hosts-of-path.ts';
+import { MigrationRecords } from './migration-records.ts';
 import { Operated, type OperatorWishes } from './operated.ts';
 import { searchAttributes } from './search-attributes.ts';
-import { Standings } from './standings.ts';
 import { Traffic } from './traffic.ts';
+import { forwardOnlyOf } from './way-back.ts';
 
 export type { Ending } from './operated.ts';
 
@@ -30,19 +33,16 @@ export type Wishes = OperatorWishes & {
   readonly skip: Set<HostId>;
   /** Hosts that failed and are not decided on yet: only these can be retried or skipped. */
   readonly open: Set<HostId>;
+  /** What becomes of files that an administrator edited and that ask, by host. */
+  readonly edited: Map<HostId, EditedAnswer>;
 };
 
 /** One upgrade's state: changed in `enter`, by host outcomes, and by nobody else. */
 export class Run extends Operated {
   readonly input: UpgradeInput;
   readonly wishes: Wishes = {
-    pause: false,
-    ending: null,
-    resume: false,
-    approved: new Set(),
-    retry: new Set(),
-    skip: new Set(),
-    open: new Set(),
+    ...{ pause: false, ending: null, resume: false },
+    ...{ approved: new Set(), retry: new Set(), skip: new Set(), open: new Set(), edited: new Map() },
   };
   phase: UpgradePhase = 'preflight';
   epoch = 0;
@@ -51,24 +51,27 @@ export class Run extends Operated {
   waveWorkflowId: string | null = null;
   /** told: the child at work knows that it starts nothing new. */
   wave: 'none' | 'atWork' | 'told' = 'none';
-  /** Hosts that got an order to install: they may have been changed, however that ended. */
-  readonly ordered = new Set<HostId>();
   /** Waits for the environment so far, by host. */
   readonly environmentTries = new Map<HostId, number>();
   /** Hosts left behind within the budget: they stay spent. */
   readonly skippedByPolicy = new Set<HostId>();
+  /** Hosts that an operator left on the way back: nothing older is taken back under what they have. */
+  readonly leftOnWayBack = new Set<HostId>();
   /** Children so far: each has a workflow id of its own. */
   children = 0;
   findings: readonly Finding[] = [];
   /** Found on the way; nothing stops for them. At most two a service. */
   readonly warnings: Finding[] = [];
-  readonly hosts = new Map<HostId, HostProgress>();
-  readonly services = new Standings();
+  readonly migrations = new MigrationRecords();
   readonly traffic = new Traffic();
   /** What the service's upgrade at work asks; who answers this upgrade answers it. */
   serviceAsks: Waiting | null = null;
+  /** A migration without a way back that is at work: how it ends decides whether there is one. */
+  atPointOfNoReturn: string | null = null;
   plan: PreflightResult | null = null;
-  waves: readonly WaveSummary[] = [];
+  hops: readonly HopRun[] = [];
+  /** Which of the hops is at work. */
+  at = 0;
 
   constructor(input: UpgradeInput) {
     super();
@@ -92,7 +95,7 @@ export class Run extends Operated {
 
   setPlan(plan: PreflightResult): void {
     this.plan = plan;
-    this.waves = unpackWaves(plan.waves);
+    this.hops = plan.hops.map((planned) => new HopRun(planned));
     this.findings = plan.findings;
   }
 
@@ -101,26 +104,56 @@ export class Run extends Operated {
     return this.plan;
   }
 
-  host(name: HostId): HostProgress {
-    const host = this.hosts.get(name);
-    assert(host !== undefined, `${name} is in the plan`);
-    return host;
+  /** How agents, engines and the bus know the hop at work. */
+  hopInput(): Pick<PlannedHop, 'upgrade' | 'release' | 'planDigest'> & Pick<UpgradeInput, 'fleet'> {
+    const { upgrade, release, planDigest } = this.hop.planned;
+    return { fleet: this.input.fleet, upgrade, release, planDigest };
   }
 
-  move(name: HostId, state: HostState): void {
-    const { error, ...host } = this.host(name);
-    // What went wrong is told as long as it is true: a host that is tried again has no error.
-    const isKept = error !== undefined && (isFailure(state) || state === 'skipped');
-    this.hosts.set(name, { ...host, state: advanceHost(host.state, state), ...(isKept && { error }) });
+  /** The hop at work. */
+  get hop(): HopRun {
+    const hop = this.hops[this.at];
+    assert(hop !== undefined, 'planned before anything is done to a host');
+    return hop;
+  }
+
+  checkpoints(): Checkpoints {
+    const begun = this.hops.filter(({ state }) => state !== 'pending' && state !== 'rolledBack').length;
+    const backs = this.hops.map((hop, index) => ({
+      to: hop.to,
+      passed: hop.passed() ?? forwardOnlyOf(this.hops, index),
+    }));
+    return checkpointsOf(backs, begun);
+  }
+
+  override refuseRollback(to: string | null = null): string | null {
+    const atWork = this.atPointOfNoReturn;
+    if (atWork !== null) return `migration ${atWork}, which has no way back, is at work; how it ends decides`;
+    const isBegun = this.hops.some(({ state }) => state !== 'pending');
+    return super.refuseRollback() ?? (isBegun || to !== null ? refuseCheckpoint(this.checkpoints(), to) : null);
+  }
+
+  override describeRollback(to: string | null): string {
+    const { reachable, forwardOnly } = this.checkpoints();
+    const name = to ?? reachable[0]?.name ?? null;
+    if (name === null || name === START) return 'all of it';
+    return `what came after ${name}${forwardOnly === null ? '' : ` (${forwardOnly})`}`;
+  }
+
+  /** What a failure leads to: no policy takes back what has no way back. */
+  onFailure(): UpgradeInput['policy']['onFailure'] {
+    const { onFailure } = this.input.policy;
+    return onFailure === 'rollback' && this.refuseRollback() !== null ? 'pause' : onFailure;
   }
 
   record(outcome: HostOutcome): void {
+    const { hop } = this;
     const working = this.isGoingBack ? 'rollingBack' : 'installing';
-    this.ordered.add(outcome.host);
+    hop.ordered.add(outcome.host);
     if (isFailure(outcome.state)) this.wishes.open.add(outcome.host);
-    this.move(outcome.host, working);
-    const { error: _, ...host } = this.host(outcome.host);
-    this.hosts.set(outcome.host, {
+    hop.move(outcome.host, working);
+    const { error: _, ...host } = hop.host(outcome.host);
+    hop.hosts.set(outcome.host, {
       ...host,
       state: advanceHost(working, outcome.state),
       to: outcome.to,
@@ -129,27 +162,6 @@ export class Run extends Operated {
       startedAt: outcome.startedAt,
       finishedAt: outcome.finishedAt,
     });
-  }
-
-  add({ name, from }: PlannedHost, wave: string | null, state: HostState): void {
-    const nothing = { to: null, step: null, startedAt: null, finishedAt: null };
-    this.hosts.set(name, { name, state, from, wave, ...nothing });
-  }
-
-  note(name: HostId, error: string): void {
-    this.hosts.set(name, { ...this.host(name), error });
-  }
-
-  hostsOf(wave: string, ...states: readonly HostState[]): readonly HostId[] {
-    return this.hostsIn(...states).filter((name) => this.host(name).wave === wave);
-  }
-
-  hostsIn(...states: readonly HostState[]): readonly HostId[] {
-    return [...this.hosts.values()].filter((host) => states.includes(host.state)).map((host) => host.name);
-  }
-
-  failures(): readonly HostProgress[] {
-    return [...this.hosts.values()].filter((host) => isFailure(host.state));
   }
 
   /** Takes `count` order numbers; the first of them. */
@@ -187,6 +199,7 @@ export class Run extends Operated {
 
   progress(): Progress {
     const { upgrade, fleet, digest, reference } = this.input;
+    const { reachable, forwardOnly } = this.checkpoints();
     return {
       id: upgrade,
       fleet,
@@ -194,8 +207,12 @@ export class Run extends Operated {
       digest,
       state: this.state,
       phase: this.phase,
-      hosts: [...this.hosts.values()],
-      services: this.services.all(),
+      hosts: hostsOfPath(this.hops, this.at),
+      services: this.hops[this.at]?.services.all() ?? [],
+      hops: this.hops.map(({ to, state }) => ({ to, state })),
+      migrations: this.migrations.all(),
+      checkpoints: reachable.map(({ name }) => name),
+      forwardOnly,
       waiting: [...(this.serviceAsks === null ? [] : [this.serviceAsks]), ...this.waiting()],
       findings: [...this.findings, ...this.warnings, ...this.traffic.findings()],
       decisions: this.decisions,

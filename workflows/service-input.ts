@@ -5,9 +5,10 @@ import type { Run } from './run.ts';
 
 /** What a service's own upgrade is told, as a part of this one. */
 export function serviceInput(run: Run, name: ServiceId, action: ServiceUpgradeInput['action']): ServiceUpgradeInput {
-  const { upgrade, fleet, requestedBy, policy } = run.input;
+  const { requestedBy, policy } = run.input;
+  const { fleet, upgrade, release } = run.hopInput();
   const { environmentRetryMs, environmentRetries } = policy;
-  const loaded = run.services.loaded.get(name);
+  const loaded = run.hop.services.loaded.get(name);
   assert(loaded !== undefined, `service ${name} was read before anything is done to it`);
   return {
     ...loaded,
@@ -23,7 +24,7 @@ export function serviceInput(run: Run, name: ServiceId, action: ServiceUpgradeIn
       ...{ onFailure: 'rollback', environmentRetryMs, environmentRetries },
     },
     release: {
-      release: run.planned().release,
+      release,
       fence: { epoch: run.epoch, sequence: run.takeSequence(SERVICE_SEQUENCES) },
     },
   };

@@ -19,8 +19,10 @@ export async function settleKept(run: ServiceRun): Promise<void> {
 /** Removes the containers that these members' upgrade kept, and no other. */
 export async function discard(run: ServiceRun, members: readonly MemberRun[]): Promise<void> {
   const one = async (member: MemberRun): Promise<void> => {
-    const { backId: only } = member;
-    if (only === null) return;
+    const { backId } = member;
+    if (backId === null) return;
+    // Of a release's upgrade over several hops each has kept one, and only the last is known here.
+    const only = run.input.action === 'discardKept' ? null : backId;
     const what = `remove what was kept of ${memberName(member.found)}`;
     await bestEffort(run, what, async () =>
       soon.discardKept.executeWithOptions({ summary: what }, [{ ...containerOf(run, member), only }]),

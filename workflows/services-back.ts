@@ -6,7 +6,7 @@ import { askAboutService } from './services.ts';
 
 /** Services go back before the hosts they run on, the last one first. */
 export async function rollBackServices(run: Run): Promise<'go' | 'abort'> {
-  const names = run.services.names().filter((name) => run.services.changed.has(name));
+  const names = run.hop.services.names().filter((name) => run.hop.services.changed.has(name));
   for (const name of [...names].reverse()) {
     if ((await rollBackOne(run, name)) === 'abort') return 'abort';
   }
@@ -16,16 +16,16 @@ export async function rollBackServices(run: Run): Promise<'go' | 'abort'> {
 async function rollBackOne(run: Run, name: ServiceId): Promise<'go' | 'abort'> {
   // Every round takes the service back, or an operator says how to go on.
   for (;;) {
-    run.services.move(name, 'rollingBack');
+    run.hop.services.move(name, 'rollingBack');
     run.show();
     const ended = await followService(run, serviceInput(run, name, 'putBack'), `service ${name} back`);
     if (ended === null || ended.end === 'aborted') return 'abort';
     if (ended.end !== 'failed') {
-      run.services.changed.delete(name);
-      run.services.move(name, 'rolledBack');
+      run.hop.services.changed.delete(name);
+      run.hop.services.move(name, 'rolledBack');
       return 'go';
     }
-    run.services.move(name, 'failed', ended.error);
+    run.hop.services.move(name, 'failed', ended.error);
     const answer = await askAboutService(run, name, `service ${name} did not go back: ${ended.error}`);
     if (answer !== 'again') return answer === 'go' ? 'go' : 'abort';
   }
@@ -33,10 +33,22 @@ async function rollBackOne(run: Run, name: ServiceId): Promise<'go' | 'abort'> {
 
 /** The release is in place: what was kept for the way back goes. What can't be removed is told, and harms nobody. */
 export async function discardKept(run: Run): Promise<void> {
+  // What the last hop put in place names the whole line of its ancestors, which goes with its own.
+  const discarded = new Set<ServiceId>();
+  for (const index of [...run.hops.keys()].reverse()) {
+    run.at = index;
+    await discardOfHop(run, discarded);
+  }
+  run.at = run.hops.length - 1;
+}
+
+async function discardOfHop(run: Run, discarded: Set<ServiceId>): Promise<void> {
   // Agents look after what they keep, and new containers have no old ones beside them.
   const isKept = (name: ServiceId): boolean =>
-    run.services.changed.has(name) && run.services.loaded.get(name)?.policy.mode === 'inPlace';
-  for (const name of run.services.names().filter(isKept)) {
+    run.hop.services.changed.has(name) && run.hop.services.loaded.get(name)?.policy.mode === 'inPlace';
+  for (const name of run.hop.services.names().filter(isKept)) {
+    if (discarded.has(name)) continue;
+    discarded.add(name);
     const ended = await followService(run, serviceInput(run, name, 'discardKept'), `remove what service ${name} kept`);
     if (ended?.end === 'succeeded') continue;
     const what = `old containers of service ${name} are still there, stopped: ${reasonOf(ended)}`;

@@ -10,7 +10,7 @@ import { serviceInput } from './service-input.ts';
 
 /** Services phase: one after another, those that others rest on first; the next only when one is upgraded or was left. */
 export async function services(run: Run): Promise<Ending> {
-  const names = run.services.names();
+  const names = run.hop.services.names();
   if (names.length === 0) return run.ending();
   run.enter('running', 'services');
   for (const name of names) {
@@ -25,11 +25,11 @@ async function upgradeOne(run: Run, name: ServiceId): Promise<Ending> {
   for (;;) {
     const turn = await gate(run);
     if (turn !== 'go') return turn;
-    run.services.move(name, 'upgrading');
+    run.hop.services.move(name, 'upgrading');
     run.show();
     const ended = await attempt(run, name);
     if (ended === null) {
-      run.services.move(name, 'pending');
+      run.hop.services.move(name, 'pending');
       return run.wishes.ending ?? 'abort';
     }
     const settled = await settle(run, name, ended);
@@ -42,7 +42,7 @@ async function attempt(run: Run, name: ServiceId): Promise<ServiceEnd | 'noMembe
   try {
     const found = await find(run, name);
     if (found === null) return null;
-    run.services.count(name, found.total ?? found.members.length);
+    run.hop.services.count(name, found.total ?? found.members.length);
     const isSure = !found.findings.some(({ severity }) => severity === 'error');
     if (found.members.length === 0 && isSure) return 'noMembers';
   } catch (error) {
@@ -50,18 +50,17 @@ async function attempt(run: Run, name: ServiceId): Promise<ServiceEnd | 'noMembe
     if (!(error instanceof ApplicationFailure) || isFenced(error)) throw error;
     return { end: 'failed', error: error.message };
   }
-  const { version } = run.planned().release;
+  const { version } = run.hop.planned.release;
   return followService(run, serviceInput(run, name, 'upgrade'), `service ${name} to ${version}`);
 }
 
 async function find(run: Run, name: ServiceId): Promise<FoundMembers | null> {
-  const { fleet, upgrade } = run.input;
-  const { release } = run.planned();
+  const { fleet, upgrade, release } = run.hopInput();
   const loaded = await read(run, `reading what ${release.version} says of service ${name}`, async () =>
     quick.loadService({ fleet, upgrade, release, name }),
   );
   if (loaded === null) return null;
-  run.services.loaded.set(name, loaded);
+  run.hop.services.loaded.set(name, loaded);
   const summary = `find the members of service ${name}`;
   return read(run, summary, async () =>
     reading.findMembers.executeWithOptions({ summary }, [
@@ -82,11 +81,11 @@ async function settle(run: Run, name: ServiceId, ended: ServiceEnd | 'noMembers'
   if (ended === 'noMembers') return leave(run, name);
   if (ended.end === 'succeeded') return finish(run, name, ended.progress);
   if (ended.end !== 'rolledBack') {
-    run.services.changed.add(name);
+    run.hop.services.changed.add(name);
   } else {
-    run.services.changed.delete(name);
+    run.hop.services.changed.delete(name);
     if (run.ending() === 'rollback') {
-      run.services.move(name, 'rolledBack');
+      run.hop.services.move(name, 'rolledBack');
       return 'rollback';
     }
   }
@@ -99,19 +98,19 @@ function leave(run: Run, name: ServiceId): Ending {
   const remedy = `nothing to do, if the fleet does not run it; else label its containers, or name it in the fleet file`;
   run.warnings.push({ host: null, severity: 'warning', what, remedy });
   run.decide({ rule: 'no members', decision: `skip service ${name}`, because: what, by: 'policy' });
-  run.services.move(name, 'skipped');
+  run.hop.services.move(name, 'skipped');
   return run.ending();
 }
 
 function finish(run: Run, name: ServiceId, progress: ServiceProgress): Ending {
-  if (!isAsItWas(run, name, progress)) run.services.changed.add(name);
-  run.services.move(name, run.services.changed.has(name) ? 'done' : 'alreadyThere');
+  if (!isAsItWas(run, name, progress)) run.hop.services.changed.add(name);
+  run.hop.services.move(name, run.hop.services.changed.has(name) ? 'done' : 'alreadyThere');
   return run.ending();
 }
 
 /** An agent says that its members are there, not whether they were: with the same image and nothing to set they were. */
 function isAsItWas(run: Run, name: ServiceId, { members, membersLeftOut }: ServiceProgress): boolean {
-  const loaded = run.services.loaded.get(name);
+  const loaded = run.hop.services.loaded.get(name);
   const isAgents = loaded?.policy.mode === 'agent' && Object.keys(loaded.settings).length === 0;
   const wasThere = members.every(({ from, to }) => to === null || (isAgents && from === loaded.reference));
   // What a record leaves out was changed last of all, unless agents say that they changed everything.
@@ -120,9 +119,9 @@ function isAsItWas(run: Run, name: ServiceId, { members, membersLeftOut }: Servi
 
 /** Its members run the old version again, or its error says what they do; the whole upgrade's policy decides. */
 async function failed(run: Run, name: ServiceId, error: string): Promise<Ending | 'again'> {
-  run.services.move(name, 'failed', error);
+  run.hop.services.move(name, 'failed', error);
   if (run.ending() !== 'go') return run.ending();
-  const { onFailure } = run.input.policy;
+  const onFailure = run.onFailure();
   const decision = onFailure === 'rollback' ? 'rollback' : 'ask';
   const rule = `on-failure ${onFailure}`;
   run.decide({ rule, decision: `${decision} for service ${name}`, because: error, by: 'policy' });
@@ -131,7 +130,8 @@ async function failed(run: Run, name: ServiceId, error: string): Promise<Ending 
 
 /** `again`: as the operator wants it. */
 export async function askAboutService(run: Run, name: ServiceId, what: string): Promise<Ending | 'again'> {
-  const { services, wishes } = run;
+  const { services } = run.hop;
+  const { wishes } = run;
   services.ask(name);
   const isAnswered = (): boolean => wishes.resume || services.isSkipped();
   const ending = await ask(run, { what, host: null, answers: ['resume', `skip ${name}`], isAnswered });

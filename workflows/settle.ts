@@ -39,7 +39,7 @@ export async function settle(run: Run, failed: readonly Failed[]): Promise<Endin
   for (const { host } of those('skip')) {
     run.skippedByPolicy.add(host);
     run.takeAnswer(host);
-    run.move(host, 'skipped');
+    run.hop.move(host, 'skipped');
   }
   return (await ask(run, those('ask'))) ?? (await awaitEnvironment(run, those('retry'))) ?? 'go';
 }
@@ -49,9 +49,9 @@ function decide(run: Run, failed: readonly Failed[], failure: Failed): FailureDe
   // The environment's fault uses no budget, also not the one of a host that failed beside it.
   const blameless = new Set(failed.filter((other) => other.verdict === 'environment').map((other) => other.host));
   const { decision, rule, because } = decideFailure({
-    policy: run.input.policy,
-    failures: run.failures().filter(({ name }) => !blameless.has(name)).length + run.skippedByPolicy.size,
-    total: run.hosts.size,
+    policy: { ...run.input.policy, onFailure: run.onFailure() },
+    failures: run.hop.failures().filter(({ name }) => !blameless.has(name)).length + run.skippedByPolicy.size,
+    total: run.hop.hosts.size,
     verdict,
     environmentTries: run.environmentTries.get(host) ?? 0,
   });
@@ -91,15 +91,14 @@ async function awaitEnvironment(run: Run, failed: readonly Failed[]): Promise<En
 }
 
 function goOn(run: Run, { host, again }: Failed, answer: 'retry' | 'skip' | null): void {
-  run.move(host, answer === 'skip' ? 'skipped' : again);
+  run.hop.move(host, answer === 'skip' ? 'skipped' : again);
 }
 
 /** The environment's fault or the release's? The same probe on a host that was not touched tells. */
 async function judge(run: Run, step: StepId | null): Promise<Verdict> {
-  const untouched = run.hostsIn('staged').find((name) => !run.ordered.has(name));
+  const untouched = run.hop.hostsIn('staged').find((name) => !run.hop.ordered.has(name));
   if (step === null || untouched === undefined) return 'unknown';
-  const { fleet, upgrade } = run.input;
-  const { release } = run.planned();
+  const { fleet, upgrade, release } = run.hopInput();
   const input = { fleet, upgrade, release, step, host: untouched, epoch: run.epoch, sequence: run.takeSequence(1) };
   const summary = `would ${step} fail on ${untouched} too?`;
   const because = (evidence: string): string => `${step} on ${untouched}: ${evidence}`;

@@ -10,17 +10,15 @@ import {
 import { failureTypes } from '../model/failures.ts';
 import type { Progress, UpgradeInput } from '../model/upgrade.ts';
 import { handleCommands } from './commands.ts';
-import { download } from './download.ts';
-import { install } from './install.ts';
+import { hops } from './hop.ts';
 import { progress } from './messages.ts';
+import { removeMigrationJobs } from './migrations-back.ts';
 import { preflight } from './preflight.ts';
 import { rollBack } from './rollback.ts';
 import { Run, type Ending } from './run.ts';
 import { discardKept } from './services-back.ts';
-import { services } from './services.ts';
-import { verify } from './verify.ts';
 
-/** One upgrade of one fleet: preflight, download, install, services, verify; or all of it back. */
+/** One upgrade of one fleet: preflight, then hop by hop download, install, services, migrations, verify; or back again. */
 export async function upgradeFleet(input: UpgradeInput): Promise<Progress> {
   const run = new Run(input);
   setHandler(progress, () => ({ ...run.progress(), waveWorkflowId: run.waveWorkflowId }), {
@@ -33,6 +31,7 @@ export async function upgradeFleet(input: UpgradeInput): Promise<Progress> {
     if (ending === 'failed') throw failed(run);
     if (ending === 'go') await discardKept(run);
     const end = ending === 'go' ? 'succeeded' : ending === 'abort' ? 'aborted' : await rollBack(run);
+    if (end !== 'aborted') await removeMigrationJobs(run);
     await condition(allHandlersFinished);
     return run.end(end);
   } catch (error) {
@@ -48,7 +47,7 @@ export async function upgradeFleet(input: UpgradeInput): Promise<Progress> {
 }
 
 async function forward(run: Run): Promise<Ending | 'failed'> {
-  for (const phase of [preflight, download, install, services, verify]) {
+  for (const phase of [preflight, hops]) {
     const ending = await phase(run);
     if (ending !== 'go') return ending;
   }

@@ -11,9 +11,7 @@ export async function verify(run: Run): Promise<Ending> {
   for (;;) {
     const turn = await gate(run);
     if (turn !== 'go') return turn;
-    const { fleet, upgrade } = run.input;
-    const { release, planDigest } = run.planned();
-    const result = await read(run, 'verify', async () => reading.verifyFleet({ fleet, upgrade, release, planDigest }));
+    const result = await read(run, 'verify', async () => reading.verifyFleet(run.hopInput()));
     if (result === null) return run.wishes.ending ?? 'abort';
     const { elsewhere, summary } = judge(run, result);
     run.findings = [...run.planned().findings, ...elsewhere];
@@ -34,12 +32,12 @@ function judge(
   run: Run,
   { measured, elsewhere: found }: VerifyResult,
 ): { elsewhere: readonly Finding[]; summary: string | null } {
-  const left = new Set(run.hostsIn('skipped'));
+  const left = new Set(run.hop.hostsIn('skipped'));
   const elsewhere = found.filter(({ host }) => host !== null && !left.has(host));
-  const { version } = run.planned().release;
+  const { version } = run.hop.planned.release;
   const [first] = elsewhere;
   // The findings are bounded, the count is not: hosts that were left may have taken all the room.
-  const count = Math.max(elsewhere.length, run.hosts.size - measured - left.size);
+  const count = Math.max(elsewhere.length, run.hop.hosts.size - measured - left.size);
   if (count <= 0) return { elsewhere, summary: null };
   const example = first === undefined ? '' : `, such as ${first.host ?? 'one'}: ${first.what}`;
   return { elsewhere, summary: `${count} ${count === 1 ? 'host is' : 'hosts are'} not on ${version}${example}` };

@@ -3,7 +3,7 @@ import type { Digest, FleetId, HostId, UpgradeId } from '../model/ids.ts';
 import type { ServerPlace } from '../model/load-balancer.ts';
 import type { PlannedHost } from '../model/plan.ts';
 import type { ReleaseRef } from '../model/release.ts';
-import type { Finding } from '../model/upgrade.ts';
+import type { EditedAnswer, Finding } from '../model/upgrade.ts';
 
 /** What every child of an upgrade is told: at most MAX_WAVE_HOSTS hosts, so that its input stays under 16 kB. */
 export type WaveInput = {
@@ -16,6 +16,8 @@ export type WaveInput = {
   readonly name: string;
   readonly action: 'install' | 'revert';
   readonly hosts: readonly PlannedHost[];
+  /** Operators' answers about files that an administrator edited; of hosts that have none there is none. */
+  readonly edited: readonly { readonly host: HostId; readonly answer: EditedAnswer }[];
   readonly maxUnavailable: number;
   readonly gatekeeper: boolean;
   readonly deadlineMs: number;
@@ -38,7 +40,7 @@ export type TrafficResult = { readonly findings: readonly Finding[]; readonly le
 /** A chain's hosts lie on the bus, for a chain may be as long as the fleet. */
 export type ChainWaveInput = Omit<
   WaveInput,
-  'hosts' | 'maxUnavailable' | 'gatekeeper' | 'action' | 'balanced' | 'leftDrained'
+  'hosts' | 'edited' | 'maxUnavailable' | 'gatekeeper' | 'action' | 'balanced' | 'leftDrained'
 > & {
   readonly planDigest: Digest;
   readonly offset: number;

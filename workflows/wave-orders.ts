@@ -9,8 +9,9 @@ export function waveInput(
   wave: WaveSummary,
   { action, hosts }: { readonly action: WaveInput['action']; readonly hosts: readonly HostId[] },
 ): WaveInput {
-  const { fleet, upgrade, policy } = run.input;
-  const { release, hostDeadlineMs } = run.planned();
+  const { policy } = run.input;
+  const { fleet, upgrade, release } = run.hopInput();
+  const { hostDeadlineMs } = run.hop.planned;
   const isInstall = action === 'install';
   return {
     fleet,
@@ -20,10 +21,14 @@ export function waveInput(
     sequence: run.takeSequence(hosts.length),
     name: isInstall ? wave.name : `rollback-${wave.name}`,
     action,
-    hosts: hosts.map((name) => ({ name, from: isInstall ? run.host(name).from : release.version })),
+    hosts: hosts.map((name) => ({ name, from: isInstall ? run.hop.host(name).from : release.version })),
+    edited: hosts.flatMap((host) => {
+      const answer = run.wishes.edited.get(host);
+      return answer === undefined ? [] : [{ host, answer }];
+    }),
     maxUnavailable: wave.maxUnavailable,
     // Nobody waits for a gatekeeper on the way back: every host was here before.
-    gatekeeper: isInstall && wave.gatekeeper && run.hostsOf(wave.name, 'done').length === 0,
+    gatekeeper: isInstall && wave.gatekeeper && run.hop.hostsOf(wave.name, 'done').length === 0,
     deadlineMs: Math.min(hostDeadlineMs, policy.hostDeadlineMs),
     silenceMs: policy.silenceMs,
     balanced: run.planned().balanced,

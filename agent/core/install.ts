@@ -180,9 +180,10 @@ export function stepRun(
   const step = work.host.steps[index];
   assert(step !== undefined, `no step ${index} in ${work.journal}`);
   const state = work.steps.get(index) ?? null;
-  const { release, upgrade } = work.order;
+  const { release, upgrade, edited } = work.order;
   const before = state?.before ?? null;
-  return { step, state, place: { release, upgrade, journal: work.journal, index, before, signal } };
+  const place = { release, upgrade, journal: work.journal, index, was: work.before, edited, before, signal };
+  return { step, state, place };
 }
 
 const isRebooted = (context: AgentContext, state: StepState | null): boolean =>

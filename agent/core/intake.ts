@@ -5,6 +5,7 @@ import type { Order } from '../../model/bus.ts';
 import type { Release } from '../../model/release.ts';
 import { parseOrder } from '../../drivers/bus-values.ts';
 import type { Bell } from './bell.ts';
+import type { StepPlace } from '../ports.ts';
 import type { AgentContext } from './context.ts';
 import { judgeOrder, type Verdict } from './judge.ts';
 import { withLimit } from './limit.ts';
@@ -98,12 +99,27 @@ async function accept(context: AgentContext, order: Order): Promise<void> {
 async function readAsked(context: AgentContext, order: Order): Promise<HostWorkReading> {
   const verified = await context.ports.releases.verify(order.release);
   const asked = verified.ok ? readHostWork(order, verified.release) : verified;
-  if (!asked.ok || order.action !== 'service') return asked;
+  if (!asked.ok) return asked;
+  if (order.action !== 'service') return questioned(context, order, asked.host) ?? asked;
   try {
     return (await refusedMember(context, order, asked.host)) ?? asked;
   } catch (error) {
     return { ok: false, problem: `the members could not be looked at: ${messageOf(error)}; nothing was done` };
   }
+}
+
+/** Files that ask are found before anything is touched; whoever is on this release already has answered. */
+function questioned(context: AgentContext, order: Order, host: HostWork): Refused | null {
+  const { ports } = context;
+  const { release, upgrade } = order;
+  const { signal } = new AbortController();
+  for (const [index, step] of host.steps.entries()) {
+    const question = ports.steps.question(step, {
+      ...{ ...probePlace(context, order), release, upgrade, index, signal },
+    });
+    if (question !== null) return { ok: false, problem: `${question}; nothing was done` };
+  }
+  return null;
 }
 
 type Refused = Extract<HostWorkReading, { ok: false }>;
@@ -113,13 +129,21 @@ function refusedMember(context: AgentContext, order: Order, host: HostWork): Pro
   const { release, upgrade } = order;
   return withLimit({ clock, ms: PROBE_DEADLINE_MS }, async (signal) => {
     for (const [index, step] of host.steps.entries()) {
-      const place = { release, upgrade, journal: 'probe', index, before: null, signal };
+      const place = { ...probePlace(context, order), release, upgrade, index, signal };
       const { ok, evidence } = await steps.probe(step, place);
       if (!ok) return { ok, problem: `${evidence}; nothing was done` };
     }
     return null;
   });
 }
+
+/** A look that belongs to no work. */
+const probePlace = (
+  { ledger }: AgentContext,
+  { edited }: Order,
+): Pick<StepPlace, 'journal' | 'before' | 'was' | 'edited'> => ({
+  ...{ journal: 'probe', before: null, was: installedRelease(ledger.state), edited },
+});
 
 async function probe(context: AgentContext, order: Order): Promise<void> {
   const { ledger, ports } = context;
@@ -139,7 +163,7 @@ async function look(context: AgentContext, order: Order, release: Release): Prom
   const step = release.host.steps[index];
   if (step === undefined) return { refused: `the release has no step ${order.step ?? 'null'} to probe` };
   const { release: ref, upgrade } = order;
-  const place = { release: ref, upgrade, journal: 'probe', index, before: null };
+  const place = { ...probePlace(context, order), release: ref, upgrade, index };
   try {
     return await withLimit({ clock: context.ports.clock, ms: PROBE_DEADLINE_MS }, async (signal) => ({
       probe: await context.ports.steps.probe(step, { ...place, signal }),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../model/ports.ts';
 import type { ServiceManager } from '../../drivers/systemd.ts';
 import type { Places } from '../places.ts';
-import { installAgent } from './agent-install.ts';
+import { installAgent, type AgentOutcome } from './agent-install.ts';
 import { filesUnder } from './copy-folder.ts';
 import type { JobOrder } from './environment.ts';
 import { assertRoom, copyAll, pruneReleases, readImageRelease, releaseCopy, type Copy } from './staging.ts';
@@ -21,8 +21,12 @@ export type DownloadJob = {
   readonly services: () => Promise<ServiceManager>;
   readonly clock: Clock;
   /** One line of NDJSON. */
-  readonly say: (line: Readonly<Record<string, unknown>>) => void;
+  readonly say: (line: DownloadLine) => void;
 };
+
+export type DownloadLine =
+  | { readonly event: 'progress'; readonly bytes: number; readonly total: number }
+  | ({ readonly event: 'done'; readonly copiedBytes: number } & AgentOutcome);
 
 /**
  * Puts the release and its agent on the host's disk and starts the agent. Idempotent: what is there and right stays.

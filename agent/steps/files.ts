@@ -1,33 +1,32 @@
 import {
-  chownSync,
-  closeSync,
-  fchmodSync,
-  fsyncSync,
   lstatSync,
   lutimesSync,
   mkdirSync,
-  openSync,
   readFileSync,
   readlinkSync,
-  renameSync,
   rmdirSync,
   rmSync,
   symlinkSync,
   type Stats,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { FilesStep } from '../../model/release.ts';
 import { freeSpace } from '../disk-space.ts';
 import { syncFolder, writeSynced } from '../durable.ts';
 import { hashFile } from '../releases.ts';
 import type { Json } from '../ports.ts';
+import { fateOf, freeNameBeside, questionOf } from './edited-file.ts';
 import { nothingToSettle, type StepKind, type StepSite } from './kind.ts';
 import { idOf } from './owners.ts';
+import { own, replaceFile } from './plain-file.ts';
 
 type File = FilesStep['files'][number];
 
-/** What stood at a file's place. `saved`: its copy in the undo folder; `folders`: those that have to be made for it. */
+/**
+ * What stood at a file's place. `saved`: its copy in the undo folder; `folders`: those that have to be made for it; `isKept`: it
+ * stays there, since somebody edited it; `beside`: the file that is made beside it, with the release's content or with its own.
+ */
 const Earlier = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('absent'), folders: z.array(z.string()) }),
   z.object({ kind: z.literal('link'), target: z.string() }),
@@ -38,6 +37,9 @@ const Earlier = z.discriminatedUnion('kind', [
     uid: z.number(),
     gid: z.number(),
     mtimeMs: z.number(),
+    // Journals of before files could be kept.
+    isKept: z.boolean().default(false),
+    beside: z.string().nullable().default(null),
   }),
 ]);
 type Earlier = z.infer<typeof Earlier>;
@@ -56,16 +58,19 @@ export const filesKind: StepKind<FilesStep> = {
     return Promise.resolve(before);
   },
   apply: (step, site) => {
-    for (const file of step.files) place(file, site);
+    const before = earlierOf(site);
+    for (const [index, file] of step.files.entries()) bring(file, before[index], site);
     return Promise.resolve();
   },
   verify: async (step, site) => {
     const problem = await findDifference(step, site);
     const measured: Record<string, string> = {};
-    for (const { from, to } of step.files) {
+    for (const [index, { from, to }] of step.files.entries()) {
       // Without a difference the host's file is the release's; it was read a moment ago.
-      const path = problem === null ? join(site.releaseFolder, from) : site.places.on(to);
-      measured[`file:${to}`] = `sha256:${(await hashFile(path)) ?? 'absent'}`;
+      const isOwn = problem === null && !isKept(index, site);
+      const path = isOwn ? join(site.releaseFolder, from) : site.places.on(to);
+      const note = isKept(index, site) ? ' (edited, kept)' : '';
+      measured[`file:${to}`] = `sha256:${(await hashFile(path)) ?? 'absent'}${note}`;
     }
     return { problem, measured };
   },
@@ -82,10 +87,12 @@ export const filesKind: StepKind<FilesStep> = {
 };
 
 async function findDifference(step: FilesStep, site: StepSite): Promise<string | null> {
-  for (const file of step.files) {
+  for (const [index, file] of step.files.entries()) {
     const path = site.places.on(file.to);
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found?.isFile() !== true) return `${file.to} is ${found === undefined ? 'missing' : 'not a plain file'}`;
+    // It is its administrator's.
+    if (isKept(index, site)) continue;
     const wanted = { mode: parseInt(file.mode, 8), uid: uidOf(file, site), gid: gidOf(file, site) };
     const mode = found.mode & PERMISSIONS;
     if (mode !== wanted.mode) return `${file.to} has mode ${mode.toString(8)}, expected ${file.mode}`;
@@ -105,7 +112,32 @@ function capture(file: File, site: StepSite, index: number): z.infer<typeof Earl
   if (!found.isFile()) throw new Error(`${file.to} is there and is no file: it can't be replaced; remove it first`);
   const saved = String(index);
   writeSynced(join(site.undoFolder, saved), readFileSync(path), 0o600);
-  return { kind: 'file', saved, ...attributes(found) };
+  return { kind: 'file', saved, ...attributes(found), ...merge(file, site) };
+}
+
+/** Decided once, before anything is changed, so that a kill in the middle changes no mind. */
+function merge(file: File, site: StepSite): { isKept: boolean; beside: string | null } {
+  const fate = fateOf(file, site);
+  switch (fate) {
+    case 'question':
+      throw new Error(questionOf([file], site) ?? `${file.to} was edited`);
+    case 'keep':
+      return { isKept: true, beside: null };
+    case 'keepAndBring':
+      return { isKept: true, beside: freeNameBeside(file.to, 'new', site) };
+    case 'replaceAndSave':
+      return { isKept: false, beside: freeNameBeside(file.to, 'edited', site) };
+    case 'replace':
+      return { isKept: false, beside: null };
+  }
+}
+
+/** What was captured; nothing before that. */
+const earlierOf = ({ before }: StepSite): readonly Earlier[] => (before === null ? [] : Before.parse(before));
+
+function isKept(index: number, site: StepSite): boolean {
+  const before = earlierOf(site)[index];
+  return before?.kind === 'file' && before.isKept;
 }
 
 const attributes = (found: Stats): { mode: number; uid: number; gid: number; mtimeMs: number } => ({
@@ -122,10 +154,25 @@ function missingFolders(path: string): string[] {
   return [...missingFolders(folder), folder];
 }
 
-function place(file: File, site: StepSite): void {
+function bring(file: File, earlier: Earlier | undefined, site: StepSite): void {
+  if (earlier?.kind !== 'file' || earlier.beside === null) {
+    if (earlier?.kind !== 'file' || !earlier.isKept) place(file, file.to, site);
+    return;
+  }
+  if (earlier.isKept) {
+    place(file, earlier.beside, site);
+    return;
+  }
+  // Somebody's work is beside the new file before that takes its place.
+  copySaved(earlier, site.places.on(earlier.beside), site);
+  place(file, file.to, site);
+}
+
+/** Puts the release's file there, or beside where it belongs. */
+function place(file: File, to: string, site: StepSite): void {
   const content = readFileSync(join(site.releaseFolder, file.from));
   const owner = { uid: uidOf(file, site), gid: gidOf(file, site) };
-  replace(site.places.on(file.to), (partial) => {
+  replaceFile(site.places.on(to), (partial) => {
     writeSynced(partial, content, parseInt(file.mode, 8));
     own(partial, owner, parseInt(file.mode, 8));
   });
@@ -138,43 +185,20 @@ function putBack(earlier: Earlier, path: string, site: StepSite): void {
       for (const folder of earlier.folders.toReversed()) removeIfEmpty(folder);
       return;
     case 'link':
-      replace(path, (partial) => symlinkSync(earlier.target, partial));
+      replaceFile(path, (partial) => symlinkSync(earlier.target, partial));
       return;
     case 'file':
-      replace(path, (partial) => {
-        writeSynced(partial, readFileSync(join(site.undoFolder, earlier.saved)), earlier.mode);
-        own(partial, earlier, earlier.mode);
-        lutimesSync(partial, earlier.mtimeMs / 1000, earlier.mtimeMs / 1000);
-      });
+      if (earlier.beside !== null) rmSync(site.places.on(earlier.beside), { force: true });
+      if (!earlier.isKept) copySaved(earlier, path, site);
   }
 }
 
-/** Written beside its place and renamed over it: whoever reads sees the old or the new, whole. */
-function replace(path: string, write: (partial: string) => void): void {
-  const folder = dirname(path);
-  mkdirSync(folder, { recursive: true });
-  const partial = join(folder, `.${basename(path)}.refit-partial`);
-  try {
-    rmSync(partial, { force: true });
-    write(partial);
-    renameSync(partial, path);
-  } catch (error) {
-    rmSync(partial, { force: true });
-    throw error;
-  }
-  syncFolder(folder);
-}
-
-/** A change of owner clears the set-user bits, so the mode comes after it. */
-function own(path: string, owner: { uid: number; gid: number }, mode: number): void {
-  chownSync(path, owner.uid, owner.gid);
-  const file = openSync(path, 'r+');
-  try {
-    fchmodSync(file, mode);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
+function copySaved(earlier: Extract<Earlier, { kind: 'file' }>, path: string, site: StepSite): void {
+  replaceFile(path, (partial) => {
+    writeSynced(partial, readFileSync(join(site.undoFolder, earlier.saved)), earlier.mode);
+    own(partial, earlier, earlier.mode);
+    lutimesSync(partial, earlier.mtimeMs / 1000, earlier.mtimeMs / 1000);
+  });
 }
 
 /** Somebody else's file may have come into a folder since: then it stays. */

@@ -5,6 +5,7 @@ import type { HostStep } from '../host-work.ts';
 import type { Places } from '../places.ts';
 import type { HostSteps, StepPlace } from '../ports.ts';
 import { containerKind } from './container.ts';
+import { questionOf } from './edited-file.ts';
 import { filesKind } from './files.ts';
 import type { StepKind, StepSite } from './kind.ts';
 import { memberKind } from './member.ts';
@@ -47,6 +48,7 @@ export function createHostSteps(places: Places, engine: ContainerEngine): HostSt
     verify: (step, place) => on(step, (kind, typed) => kind.verify(typed, siteOf(place))),
     undo: (step, place) => on(step, (kind, typed) => kind.undo(typed, siteOf(place))),
     settle: (step, place) => on(step, (kind, typed) => kind.settle(typed, siteOf(place))),
+    question: (step, place) => (step.type === 'files' ? questionOf(step.files, siteOf(place)) : null),
     probe: (step, place) =>
       step.type === 'reboot'
         ? Promise.resolve({ ok: true, evidence: 'a reboot needs nothing that could be looked at before' })

@@ -48,6 +48,12 @@ const known: readonly KnownCommand[] = [
     summary: 'a blue/green unit: upgrade, status, rollback, delete-standby and more',
     load: async () => (await import('./units.ts')).registerUnits,
   },
+  {
+    name: 'host',
+    group: upgrading,
+    summary: 'one host by itself, without worker, Temporal or etcd: upgrade, rollback',
+    load: async () => (await import('./host.ts')).registerHost,
+  },
   { name: 'pause', group: operating, summary: 'start nothing new; what runs finishes', load: operate },
   { name: 'resume', group: operating, summary: 'go on after a pause, or once what failed is mended', load: operate },
   { name: 'rollback', group: operating, summary: 'take every changed host back, in reverse order', load: operate },

@@ -1,4 +1,4 @@
-import { Option, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { defaultPolicy, type Amount, type InstallStrategy, type Policy } from '../../model/policy.ts';
 import { exitCodes, fail } from './exit.ts';
 import { parseAmountOption, parseAmounts, parseCount, parseDuration, parseSize } from './quantity.ts';
@@ -19,7 +19,12 @@ export type PolicyOptions = {
   readonly silence?: number;
   readonly environmentRetry?: number;
   readonly environmentRetries?: number;
+  readonly acceptRisk?: readonly string[];
+  readonly pointsOfNoReturn?: Policy['pointsOfNoReturn'];
 };
+
+/** Most risks that one upgrade accepts: its policy is recorded with it. */
+const MAX_RISKS = 32;
 
 /** One host first, then a few, then a quarter of the fleet at a time. */
 const DEFAULT_WAVES: readonly Amount[] = [{ hosts: 1 }, { hosts: 5 }, { percent: 25 }];
@@ -43,7 +48,18 @@ export function addPolicyOptions(command: Command): Command {
       'hosts of the whole fleet that may fail before that (default: 0)',
       parseAmountOption,
     )
-    .option('--step', 'ask before each wave: it waits for `refit approve`')
+    .option('--step', 'ask before each wave, and between hops: it waits for `refit approve`')
+    .option(
+      '--accept-risk <name>',
+      'allow a jump that a release allows only with this risk; may be given again',
+      addRisk,
+    )
+    .addOption(
+      new Option(
+        '--points-of-no-return <policy>',
+        'before a migration that has no way back: ask waits for `refit approve` (default: ask)',
+      ).choices(['ask', 'pass']),
+    )
     .option('--max-parallel-downloads <n>', 'hosts that download at the same time (default: 8)', parseCount)
     .option('--download-limit <size>', 'largest download for one host (default: 4GiB)', parseSize)
     .option('--disk-floor <size>', 'what must stay free on a host’s disk (default: 256MiB)', parseSize)
@@ -72,7 +88,16 @@ export function policyFromOptions(options: PolicyOptions): Policy {
     environmentRetryMs: options.environmentRetry ?? defaultPolicy.environmentRetryMs,
     environmentRetries: options.environmentRetries ?? defaultPolicy.environmentRetries,
     step: options.step ?? defaultPolicy.step,
+    acceptRisks: options.acceptRisk ?? defaultPolicy.acceptRisks,
+    pointsOfNoReturn: options.pointsOfNoReturn ?? defaultPolicy.pointsOfNoReturn,
   };
+}
+
+/** In the order in which they were given, each once: the same policy is the same text. */
+function addRisk(name: string, before: readonly string[] = []): readonly string[] {
+  if (name.trim() === '') throw new InvalidArgumentError('Expected the name of a risk, as the refusal says it.');
+  if (before.length >= MAX_RISKS) throw new InvalidArgumentError(`Expected at most ${MAX_RISKS} risks.`);
+  return before.includes(name) ? before : [...before, name];
 }
 
 /** `--waves` and `--max-unavailable` speak of waves; with another strategy they would be silently without effect. */

@@ -1,6 +1,8 @@
 import { isEnded, isFailure } from '../../model/host.ts';
 import type { HostProgress, Progress, Waiting } from '../../model/upgrade.ts';
 import { isHostAtWork } from '../merge-progress.ts';
+import { describeHop, hopLines, versionAtWork, wayBackLines } from './hop-lines.ts';
+import { migrationChanges, migrationLines } from './migration-lines.ts';
 import { formatDuration } from './quantity.ts';
 import { standingChanges, standingLines } from './standing-lines.ts';
 import { nextCommands } from './verdict.ts';
@@ -16,9 +18,12 @@ export const MAX_HOST_LINES = 40;
 export function progressLines(progress: Progress, now: number): readonly Line[] {
   return [
     headline(progress, now),
+    ...hopLines(progress),
     ...waitLines(progress, now),
+    ...wayBackLines(progress),
     ...hostLines(progress, now),
     ...standingLines(progress.services),
+    ...migrationLines(progress),
   ];
 }
 
@@ -28,12 +33,17 @@ export function changeLines(before: Progress | null, after: Progress): readonly 
   const isSamePhase = before?.phase === phase && before.state === state && before.release === release;
   const known = new Map(before?.hosts.map((host) => [host.name, newsOf(host)]));
   const waits = new Set(before?.waiting.map((wait) => wait.what));
+  const hop = describeHop(after);
   return [
     ...(isSamePhase ? [] : [`upgrade ${id}: ${release} on fleet ${fleet}: ${phase}, ${state}`]),
+    ...(hop === null || (before !== null && hop === describeHop(before)) ? [] : [hop]),
     ...after.hosts
+      // One that has not begun is no news, nor that the next hop has not.
+      .filter((host) => host.state !== 'pending')
       .filter((host) => newsOf(host) !== (known.get(host.name) ?? newsOf({ ...host, state: 'pending' })))
-      .map((host) => describeHost(host, targetOf(after))),
+      .map((host) => describeHost(host, targetOfHost(host, after))),
     ...standingChanges(before?.services ?? [], after.services),
+    ...migrationChanges(before, after),
     ...shownWaits(after)
       .filter((wait) => !waits.has(wait.what))
       .map((wait) => `waits for ${wait.what}${mover(wait)}`),
@@ -79,7 +89,7 @@ function shownWaits({ waiting, hosts }: Progress): readonly Waiting[] {
 
 function hostLines(progress: Progress, now: number): readonly Line[] {
   const { hosts } = progress;
-  const path = (host: HostProgress): string => versions(host, targetOf(progress));
+  const path = (host: HostProgress): string => versions(host, targetOfHost(host, progress));
   const shown = hosts.length <= MAX_HOST_LINES ? hosts : hosts.filter(isOfInterest).slice(0, MAX_HOST_LINES);
   const width = (texts: readonly string[]): number => Math.max(0, ...texts.map((text) => text.length));
   const names = width(shown.map((host) => host.name));
@@ -118,6 +128,10 @@ function tone(host: HostProgress): Line['tone'] {
 /** What makes a line of a log: a state, and a step of an install; not each percent of a download. */
 const newsOf = (host: HostProgress): string =>
   [host.state, host.error ?? '', isHostAtWork(host) && host.state !== 'downloading' ? (host.step ?? '') : ''].join('|');
+
+/** A host at work is on its way to the end of its hop, any other to the end of the path. */
+const targetOfHost = (host: HostProgress, progress: Progress): string | null =>
+  (isHostAtWork(host) ? versionAtWork(progress) : null) ?? targetOf(progress);
 
 /** The version that hosts are on their way to, once the release was read: `sample 2.0.0` → `2.0.0`. */
 export const targetOf = ({ release }: Pick<Progress, 'release'>): string | null => release.split(' ')[1] ?? null;

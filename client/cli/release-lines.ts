@@ -5,7 +5,7 @@ import { unreachable } from '../../model/assert.ts';
 import type { ReadRelease } from '../../model/registry.ts';
 import { planServices, type PlannedService } from '../../model/plan.ts';
 import { formatAmount } from '../../model/policy.ts';
-import { releaseImages, releaseLabel, type Probe, type Step } from '../../model/release.ts';
+import { releaseImages, releaseLabel, type FilesStep, type Probe, type Step } from '../../model/release.ts';
 import type { ServiceStrategy } from '../../model/service.ts';
 import {
   hasNoWayBack,
@@ -15,6 +15,7 @@ import {
   type UnitRelease,
   type UnitService,
 } from '../../model/unit.ts';
+import { chainEntryText, chainLines, jumpLines, migrationLines } from './release-way-lines.ts';
 
 /** What `refit release build` tells people. */
 export function buildLines(built: BuiltRelease, published: Published | null): readonly string[] {
@@ -33,14 +34,15 @@ export function buildLines(built: BuiltRelease, published: Published | null): re
 
 /** What `refit release show` tells people. */
 export function releaseLines({ ref, release, sizeBytes, layers }: ReadRelease): readonly string[] {
-  const { host, upgradesFrom, fleets, units } = release;
+  const { host, fleets, units } = release;
   const images = releaseImages(release);
   const services = planServices(release);
   return [
     releaseLabel(ref),
     `  digest        ${ref.digest}`,
     `  contents      ${ref.contents}`,
-    `  upgrades from ${upgradesFrom.length === 0 ? 'any version' : upgradesFrom.join(', ')}`,
+    ...jumpLines(release.upgradesFrom),
+    ...chainLines(release),
     `  for fleets    ${fleets.length === 0 ? 'all' : fleets.join(', ')}`,
     `  size          ${formatSize(sizeBytes)} (${layers.map((layer) => `${layer.name} ${formatSize(layer.sizeBytes)}`).join(', ')})`,
     `  disk          ${formatSize(host.diskFreeBytes)} free besides`,
@@ -51,6 +53,7 @@ export function releaseLines({ ref, release, sizeBytes, layers }: ReadRelease): 
     ...host.health.probes.map((probe) => `    ${probeText(probe)}`),
     `  services      ${services.length === 0 ? 'none' : ''}`.trimEnd(),
     ...services.map((service, index) => `    ${index + 1}. ${serviceText(service)}`),
+    ...migrationLines(release),
     `  units         ${units.length === 0 ? 'none' : ''}`.trimEnd(),
     ...units.flatMap((unit, index) => [
       `    ${index + 1}. ${unit.name}`,
@@ -58,6 +61,7 @@ export function releaseLines({ ref, release, sizeBytes, layers }: ReadRelease): 
     ]),
     `  images        ${images.length === 0 ? 'none' : ''}`.trimEnd(),
     ...images.map((image) => `    ${image}`),
+    `  chain entry: ${chainEntryText({ ref, release })}`,
   ];
 }
 
@@ -124,7 +128,7 @@ function migrationText(migration: UnitMigration): string {
 function stepText(step: Step): string {
   switch (step.type) {
     case 'files':
-      return `files ${step.files.map(({ to }) => to).join(', ')}`;
+      return `files ${step.files.map(fileText).join(', ')}`;
     case 'packages':
       return `packages ${step.packages.map(({ name, version }) => `${name} ${version}`).join(', ')}`;
     case 'unit':
@@ -139,6 +143,9 @@ function stepText(step: Step): string {
       return unreachable(step);
   }
 }
+
+const fileText = ({ to, ifEdited }: FilesStep['files'][number]): string =>
+  ifEdited === 'replace' ? to : `${to} (${ifEdited} if edited)`;
 
 const healthText = ({ probes, minHealthyTimeMs, deadlineMs }: ReadRelease['release']['host']['health']): string =>
   `${probes.length} probes, ${minHealthyTimeMs / 1000} s without a break within ${deadlineMs / 1000} s`;

@@ -1,25 +1,31 @@
 import type { Command } from 'commander';
 import type { Fleet } from '../../model/fleet.ts';
 import type { UpgradeId } from '../../model/ids.ts';
-import type { ReadRelease } from '../../model/registry.ts';
+import type { Policy } from '../../model/policy.ts';
 import { releaseLabel } from '../../model/release.ts';
 import { readHosts } from '../bus-view.ts';
-import type { StartOutcome } from '../upgrades.ts';
+import type { StartOutcome, StartRequest } from '../upgrades.ts';
 import { upgradeIdFrom, whoAmI, withUpgrades } from './context.ts';
 import { exitCodes, fail } from './exit.ts';
 import { follow } from './follow.ts';
+import { readPlan, requestOfPlan } from './open-plan.ts';
 import { openRelease } from './open-release.ts';
 import { outputOf, withExamples, type CommonOptions } from './output.ts';
 import { addInstallOptions, addPolicyOptions, policyFromOptions, type PolicyOptions } from './policy-options.ts';
 
-export type UpgradeOptions = CommonOptions & PolicyOptions & { readonly detach?: boolean; readonly id?: string };
+type UpgradeOptions = CommonOptions &
+  PolicyOptions & { readonly detach?: boolean; readonly id?: string; readonly plan?: string };
 
-/** `refit upgrade REF`: the whole fleet to a release, followed live unless detached. */
+/** Options that say nothing of what is done, so that they go with a plan, which says all of that. */
+const BESIDE_A_PLAN: readonly string[] = ['--plan', '--detach', '--id', '--json', '--fleet'];
+
+/** `refit upgrade REF`, or `--plan FILE`: the whole fleet to a release, followed live unless detached. */
 export function registerUpgrade(program: Command): void {
   const command = program
     .command('upgrade')
     .description('upgrade the fleet to a release, and follow it')
-    .argument('<reference>', 'the release, as repository:tag or repository@digest')
+    .argument('[reference]', 'the release, as repository:tag or repository@digest')
+    .option('--plan <file>', 'start what refit plan --save kept, in place of a reference and its options')
     .option('--detach', 'return as soon as the upgrade has begun')
     .option('--id <id>', 'name of this upgrade (default: the fleet’s name and a number)');
   addPolicyOptions(addInstallOptions(command));
@@ -29,27 +35,63 @@ export function registerUpgrade(program: Command): void {
     'refit upgrade registry.lab:5000/sample:2.0.0 --install waves --waves 1,5,25% --max-unavailable 10%',
     'refit upgrade registry.lab:5000/sample:2.0.0 --install daisy-chain --detach',
     'refit upgrade registry.lab:5000/sample:2.0.0 --on-failure rollback --max-failures 2',
+    'refit upgrade --plan sample-2.plan.json --detach',
   ).action(runUpgrade);
 }
 
-async function runUpgrade(reference: string, options: UpgradeOptions): Promise<void> {
+async function runUpgrade(reference: string | undefined, options: UpgradeOptions, command: Command): Promise<void> {
   const output = outputOf(options);
-  const policy = policyFromOptions(options);
   const wanted = options.id === undefined ? {} : { id: upgradeIdFrom(options.id) };
+  const toRequest = requestMaker(reference, options, command);
   await withUpgrades(async (upgrades, fleet) => {
-    const read = await openRelease(fleet, reference);
-    // An upgrade that can't speak to its hosts would only wait: better said before it begins.
-    await readHosts(fleet);
-    const request = { reference, digest: read.ref.digest, release: releaseLabel(read.release), policy, ...wanted };
-    const outcome = await upgrades.start({ ...request, requestedBy: whoAmI() });
+    const request = await toRequest(fleet);
+    const outcome = await upgrades.start({ ...request, ...wanted, requestedBy: whoAmI() });
     const id = acceptedId(outcome, fleet);
     if (options.detach === true) {
       output.say(`upgrade ${id} has begun; watch it with: refit upgrades watch ${id}`);
-      if (output.json) output.document(startedDocument(id, fleet, read));
+      if (output.json) output.document(startedDocument(id, fleet, request));
       return;
     }
     await follow({ upgrades, id, asked: 'upgrade', stopsForOperator: true }, output);
   });
+}
+
+type Request = Omit<StartRequest, 'requestedBy'>;
+
+/** What was typed is judged at once; what it means is asked of registry and bus once Temporal is there. */
+function requestMaker(
+  reference: string | undefined,
+  options: UpgradeOptions,
+  command: Command,
+): (fleet: Fleet) => Promise<Request> {
+  const { plan } = options;
+  if (plan === undefined) {
+    if (reference === undefined) fail(exitCodes.wrongInput, "missing argument 'reference'; or give --plan FILE");
+    const policy = policyFromOptions(options);
+    return (fleet) => requestOfRelease(fleet, reference, policy);
+  }
+  const given = command.options
+    .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
+    .map((option) => option.long ?? option.flags);
+  const others = [
+    ...(reference === undefined ? [] : [reference]),
+    ...given.filter((each) => !BESIDE_A_PLAN.includes(each)),
+  ];
+  if (others.length > 0) {
+    fail(
+      exitCodes.wrongInput,
+      `--plan says all of what is done; leave out ${others.join(', ')}, or plan again with it`,
+    );
+  }
+  const saved = readPlan(plan);
+  return (fleet) => requestOfPlan(fleet, saved);
+}
+
+async function requestOfRelease(fleet: Fleet, reference: string, policy: Policy): Promise<Request> {
+  const read = await openRelease(fleet, reference);
+  // An upgrade that can't speak to its hosts would only wait: better said before it begins.
+  await readHosts(fleet);
+  return { reference, digest: read.ref.digest, release: releaseLabel(read.release), policy };
 }
 
 function acceptedId(outcome: StartOutcome, fleet: Fleet): UpgradeId {
@@ -66,6 +108,6 @@ function acceptedId(outcome: StartOutcome, fleet: Fleet): UpgradeId {
   }
 }
 
-function startedDocument(id: UpgradeId, { fleet }: Fleet, { ref }: ReadRelease): object {
-  return { id, fleet, release: releaseLabel(ref), digest: ref.digest, state: 'running', phase: 'preflight' };
+function startedDocument(id: UpgradeId, { fleet }: Fleet, { release, digest }: Request): object {
+  return { id, fleet, release, digest, state: 'running', phase: 'preflight' };
 }

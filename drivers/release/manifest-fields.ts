@@ -1,3 +1,4 @@
+import semver from 'semver';
 import { z } from 'zod';
 import { isName } from '../../model/ids.ts';
 import { digestedImage } from './image-name.ts';
@@ -60,6 +61,27 @@ export const Image = matching(
 export const Environment = z
   .record(z.string().regex(/^[^=\0]+$/), z.string())
   .meta({ description: 'Environment variables; numbers in quotes.' });
+
+export const Version = matching(
+  'a semantic version such as 2.0.0',
+  /^\d+\.\d+\.\d+/,
+  (version) => semver.valid(version) === version,
+);
+
+export const Volume = matching(
+  'a volume such as data:/var/lib/data or /etc/sample:/etc/sample:ro',
+  /^(\/[^:\0]*|[a-zA-Z0-9][\w.-]*):\/[^:\0]*(:ro)?$/,
+);
+
+/**
+ * A text, or a group of fields. The union's own message says nothing of either: either-form.ts puts the faults of the one
+ * that the author took in its place.
+ */
+export const either = <Text extends z.ZodType, Group extends z.ZodType>(
+  text: Text,
+  group: Group,
+): z.ZodUnion<[Text, Group]> => z.union([text, group], { error: EITHER_FORM });
+export const EITHER_FORM = 'expected one of two forms';
 
 export const TargetPath = matching('an absolute path without ".."', /^(?!.*\/\.\.?(\/|$))(\/[^/\0]+)+$/);
 export const FileMode = matching('an octal mode in quotes, such as "0644"', /^[0-7]{3,4}$/).transform((mode) =>

@@ -1,8 +1,8 @@
-import semver from 'semver';
 import { z } from 'zod';
 import { parseStepId } from '../../model/ids.ts';
 import { MAX_SERVICES } from '../../model/service.ts';
 import { MAX_UNITS } from '../../model/unit.ts';
+import { Chain, Components, UpgradesFrom } from './jump-schema.ts';
 import {
   Arguments,
   Command,
@@ -16,7 +16,10 @@ import {
   probes,
   Size,
   TargetPath,
+  Version,
+  Volume,
 } from './manifest-fields.ts';
+import { Backup, Migrations } from './migration-schema.ts';
 import { Service } from './service-schema.ts';
 import { Unit } from './unit-schema.ts';
 
@@ -43,6 +46,10 @@ const FilesStep = z.strictObject({
       mode: FileMode.default('0644'),
       owner: Account.default('root'),
       group: Account.default('root'),
+      ifEdited: z.enum(['replace', 'keep', 'ask']).default('replace').meta({
+        description:
+          "Of a file that an administrator changed: replace: the release's comes, the edited one stays beside it · keep: the other way round · ask: an operator says which.",
+      }),
     }),
   ).min(1),
 });
@@ -90,12 +97,7 @@ const ContainerStep = z.strictObject({
       port.includes('/') ? port : `${port}/tcp`,
     ),
   ).default([]),
-  volumes: list(
-    matching(
-      'a volume such as data:/var/lib/data or /etc/sample:/etc/sample:ro',
-      /^(\/[^:\0]*|[a-zA-Z0-9][\w.-]*):\/[^:\0]*(:ro)?$/,
-    ),
-  ).default([]),
+  volumes: list(Volume).default([]),
   network: matching('the name of a network', /^[a-zA-Z0-9][\w.-]*$/).default('bridge'),
   restart: z.enum(['no', 'always', 'unless-stopped', 'on-failure']).default('always'),
   base: z.enum(['stated', 'kept']).default('stated').meta({
@@ -130,14 +132,10 @@ export const Manifest = z
   .strictObject({
     schema: z.literal(1).default(1),
     name: name('a'),
-    version: matching(
-      'a semantic version such as 2.0.0',
-      /^\d+\.\d+\.\d+/,
-      (version) => semver.valid(version) === version,
-    ),
-    upgradesFrom: list(matching('a version range such as ^1.4.0', /./, (range) => semver.validRange(range) !== null))
-      .default([])
-      .meta({ description: 'Versions that this one can be installed over; none named: any.' }),
+    version: Version,
+    upgradesFrom: UpgradesFrom,
+    chain: Chain,
+    components: Components,
     fleets: list(matching("a fleet's name, in which * stands for any text", /^[a-z0-9.*-]+$/))
       .default([])
       .meta({ description: 'Fleets that the release is for; none named: every fleet.' }),
@@ -146,6 +144,10 @@ export const Manifest = z
       .max(MAX_SERVICES)
       .default([])
       .meta({ description: 'Services to upgrade once all hosts are; infrastructure first, then in this order.' }),
+    migrations: Migrations,
+    backup: Backup.optional().meta({
+      description: 'Made and verified before the first migration that is run; none: there is nothing to keep.',
+    }),
     units: list(Unit)
       .max(MAX_UNITS)
       .default([])

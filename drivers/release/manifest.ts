@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatPath, itemPaths, parseYaml, schemaProblems, valueAt, type Problem } from '../yaml-document.ts';
+import { ofEitherForm } from './either-form.ts';
+import { jumpProblems } from './jump-problems.ts';
 import { Manifest } from './manifest-schema.ts';
+import { migrationProblems } from './migration-problems.ts';
 import { namedFiles } from './named-files.ts';
 import { readPayload, type Payload } from './payload.ts';
 import { ReleaseProblems } from './release-problems.ts';
@@ -18,8 +21,7 @@ export type ReleaseSource = {
 
 export const MANIFEST_FILE = 'release.yaml';
 
-/** Words that releases will know later. */
-const LATER_FIELDS = ['migrations'];
+/** Steps that releases will know later. */
 const LATER_STEPS = ['kernel', 'engine'];
 
 /** Throws ReleaseProblems with everything that is wrong, in the file's order. */
@@ -30,10 +32,13 @@ export async function readReleaseFolder(folder: string): Promise<ReleaseSource> 
   const parsed = Manifest.safeParse(document.value);
   const named = namedFiles(document.value);
   const payload = await readPayload(folder, named);
-  const malformed = parsed.success ? [] : schemaProblems(parsed.error.issues, document.value);
+  const issues = parsed.success ? [] : parsed.error.issues.flatMap(ofEitherForm);
+  const malformed = schemaProblems(issues, document.value);
   const problems = [
     ...malformed.map(later(document.value)),
     ...twice(document.value),
+    ...jumpProblems(document.value),
+    ...migrationProblems(document.value),
     ...unitProblems(document.value),
     // A path that is none was said once already.
     ...payload.problems.filter(({ path }) => !malformed.some((other) => isSamePath(other.path, path))),
@@ -55,17 +60,14 @@ async function readManifestText(folder: string): Promise<string> {
   }
 }
 
-/** Says of the words of a later version that they are just that, instead of calling them unknown. */
+/** Says of the steps of a later version that they are just that, instead of calling them unknown. */
 function later(value: unknown): (problem: Problem) => Problem {
-  const message = 'not supported by this version of refit';
   return (problem) => {
     const [first, second, , last] = problem.path;
-    const isLaterField = problem.path.length === 1 && LATER_FIELDS.includes(String(first));
     const isStepType = first === 'host' && second === 'steps' && last === 'type' && problem.path.length === 4;
-    const type = valueAt(value, problem.path);
-    if (isLaterField) return { ...problem, message };
-    return isStepType && LATER_STEPS.includes(String(type))
-      ? { ...problem, message: `steps of type ${String(type)} are ${message}` }
+    const type = String(valueAt(value, problem.path));
+    return isStepType && LATER_STEPS.includes(type)
+      ? { ...problem, message: `steps of type ${type} are not supported by this version of refit` }
       : problem;
   };
 }

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { isName, parseServiceId, parseStepId } from '../../model/ids.ts';
-import type { Release } from '../../model/release.ts';
+import type { FilesStep, Release } from '../../model/release.ts';
+import { jumpsJson, writtenChain, writtenJumps } from './jump-json.ts';
+import { BackupJson, MigrationJson } from './migration-json.ts';
 import { UnitJson } from './unit-json.ts';
 
-// The agent runs this and unit-json.ts on every host: nothing else but zod and the model is imported here.
+// The agent runs this and the -json.ts files beside it on every host: nothing else but zod and the model is imported here.
 
 /** Throws an Error that names the field when the text is no release that this version can install. */
 export function parseRelease(json: string): Release {
@@ -17,8 +19,25 @@ export function parseRelease(json: string): Release {
 /** The same bytes for the same release: fields in alphabetical order. Its digest is the release's `contents`. */
 export const encodeRelease = (release: Release): string => `${JSON.stringify(sorted(written(release)), null, 1)}\n`;
 
-/** Without units it has the bytes, and so the digest, of before there were any. */
-const written = ({ units, ...release }: Release): object => (units.length === 0 ? release : { ...release, units });
+/** Without what came later, such as units, it has the bytes, and so the digest, of before there was any. */
+function written({ units, chain, components, migrations, backup, ...release }: Release): object {
+  const { upgradesFrom, host } = release;
+  return {
+    ...release,
+    upgradesFrom: writtenJumps(upgradesFrom),
+    host: { ...host, steps: host.steps.map((step) => (step.type === 'files' ? writtenFiles(step) : step)) },
+    ...(chain.length > 0 && { chain: writtenChain(chain) }),
+    ...(Object.keys(components).length > 0 && { components }),
+    ...(units.length > 0 && { units }),
+    ...(migrations.length > 0 && { migrations }),
+    ...(backup !== null && { backup }),
+  };
+}
+
+const writtenFiles = (step: FilesStep): object => ({
+  ...step,
+  files: step.files.map(({ ifEdited, ...file }) => (ifEdited === 'replace' ? file : { ...file, ifEdited })),
+});
 
 const Command = z.array(z.string());
 const Name = z.string().refine(isName, 'expected a name');
@@ -32,7 +51,11 @@ const Step = z.discriminatedUnion('type', [
     ...step,
     type: z.literal('files'),
     files: z.array(
-      z.object({ from: InnerPath, to: z.string(), mode: z.string(), owner: z.string(), group: z.string() }),
+      z.object({
+        ...{ from: InnerPath, to: z.string(), mode: z.string(), owner: z.string(), group: z.string() },
+        // Releases of before there was a choice.
+        ifEdited: z.enum(['replace', 'keep', 'ask']).default('replace'),
+      }),
     ),
   }),
   z.object({
@@ -118,7 +141,7 @@ const ReleaseJson = z.object({
   schema: z.literal(1),
   name: Name,
   version: z.string().min(1),
-  upgradesFrom: z.array(z.string()),
+  ...jumpsJson,
   fleets: z.array(z.string()),
   host: z.object({
     deadlineMs: Count,
@@ -129,6 +152,8 @@ const ReleaseJson = z.object({
   // Releases of before there were services.
   services: z.array(Service).default([]),
   units: z.array(UnitJson).default([]),
+  migrations: z.array(MigrationJson).default([]),
+  backup: BackupJson.nullable().default(null),
   contents: z.array(z.object({ path: InnerPath, sha256: z.string().regex(/^[0-9a-f]{64}$/), sizeBytes: Count })),
 });
 

@@ -7,6 +7,7 @@ import { MANIFEST_FILE, type ReleaseSource } from './manifest.ts';
 import type { Manifest } from './manifest-schema.ts';
 import { payloadPath } from './payload.ts';
 import { strategyOf } from './service-schema.ts';
+import { toBackup, toMigration } from './to-migration.ts';
 import { toUnit } from './to-unit.ts';
 
 /** What the author wrote, as the model has it: units in the names, packages read, every file digested. */
@@ -17,6 +18,8 @@ export function toRelease({ manifest, text, payload }: ReleaseSource): Release {
     name: manifest.name,
     version: manifest.version,
     upgradesFrom: manifest.upgradesFrom,
+    chain: manifest.chain,
+    components: manifest.components,
     fleets: manifest.fleets,
     host: {
       deadlineMs: host.deadline,
@@ -30,6 +33,8 @@ export function toRelease({ manifest, text, payload }: ReleaseSource): Release {
     },
     services: manifest.services.map(toService),
     units: manifest.units.map(toUnit),
+    migrations: manifest.migrations.map(toMigration),
+    backup: toBackup(manifest.backup),
     contents: contentsOf({ text, payload }),
   };
 }

@@ -64,7 +64,7 @@ async function take(store: MemoryBus, turn: Turn, world: World): Promise<void> {
     const { epoch } = await createClaimEpoch(ports)(run);
     const order: Order = {
       ...{ v: 1, upgrade: upgradeId, hop: 0, epoch, sequence: turn.sequence, action: 'install' },
-      ...{ release: releaseRef(), step: null, service: null, start: 'now', deadlineMs: 1 },
+      ...{ release: releaseRef(), step: null, service: null, edited: null, start: 'now', deadlineMs: 1 },
     };
     await placeOrder(ports, { fleet: fleetId, host: at(hosts, turn.host) }, order);
   });

@@ -4,12 +4,12 @@ import type { Activities, OrderInput } from '../../activities/activities.ts';
 import { createActivities } from '../../activities/create.ts';
 import type { Ports } from '../../activities/ports.ts';
 import * as values from '../../drivers/bus-values.ts';
-import { versionJump } from '../../drivers/version-jump.ts';
+import { versions } from '../../drivers/versions.ts';
 import type { HostId } from '../../model/ids.ts';
 import { parseUpgradeId } from '../../model/ids.ts';
 import type { Bus, Clock } from '../../model/ports.ts';
 import type { FleetLoadBalancer, FleetUnit } from '../../model/fleet.ts';
-import type { ReadRelease, ResolvedImage } from '../../model/registry.ts';
+import { RegistryError, type ReadRelease, type ResolvedImage } from '../../model/registry.ts';
 import type { Service } from '../../model/service.ts';
 import { systemClock } from '../../worker/ports.ts';
 import { FakeAgent } from '../fakes/agent.ts';
@@ -33,8 +33,7 @@ export type Harness = {
   readonly agents: readonly FakeAgent[];
   readonly engines: ReadonlyMap<HostId, FakeEngine>;
   readonly activities: Performed;
-  /** What the registry has under every reference, and what a tag means; may be changed. */
-  readonly registry: { read: ReadRelease; missing: Set<string>; resolve: (reference: string) => ResolvedImage };
+  readonly registry: HarnessRegistry;
   /** The fleet file's one load balancer. */
   readonly edge: FakeLoadBalancer;
   /** Those that the fleet file names. */
@@ -48,6 +47,19 @@ export type Harness = {
   /** Activities of a second worker on the same bus. */
   readonly another: () => Performed;
   readonly close: () => void;
+};
+
+/** May be changed. */
+export type HarnessRegistry = {
+  /** Under every reference but those of `earlier`. */
+  read: ReadRelease;
+  /** Releases by their digest, and why one can't be had. */
+  readonly earlier: Map<string, ReadRelease | RegistryError>;
+  readonly missing: Set<string>;
+  /** Of every image that is there, bytes; null: it does not say. */
+  sizeBytes: number | null;
+  /** What a tag means. */
+  resolve: (reference: string) => ResolvedImage;
 };
 
 /** The activities as plain functions, to be handed about. */
@@ -70,7 +82,7 @@ export function startHarness(count: number, connect?: () => Bus, clock: Clock = 
   const hosts = hostIds(count);
   const engines = new Map(hosts.map((host) => [host, new FakeEngine(host)]));
   const registry: Harness['registry'] = {
-    ...{ read: readRelease(), missing: new Set<string>() },
+    ...{ read: readRelease(), earlier: new Map(), missing: new Set(), sizeBytes: 1_000 },
     resolve: () => registry.read.ref,
   };
   const edge = new FakeLoadBalancer('edge');
@@ -84,8 +96,12 @@ export function startHarness(count: number, connect?: () => Bus, clock: Clock = 
     clock,
     registry: {
       resolve: async (reference) => Promise.resolve().then(() => registry.resolve(reference)),
-      readRelease: async () => Promise.resolve(registry.read),
+      readRelease: async (reference) => {
+        const found = registry.earlier.get(reference.slice(reference.indexOf('@') + 1)) ?? registry.read;
+        return found instanceof RegistryError ? Promise.reject(found) : Promise.resolve(found);
+      },
       exists: async (image) => Promise.resolve(!registry.missing.has(image)),
+      sizeOf: async (image) => Promise.resolve(registry.missing.has(image) ? null : registry.sizeBytes),
     },
     engine: (host) => engines.get(host) ?? new FakeEngine(host),
     loadBalancer: () => edge,
@@ -97,7 +113,7 @@ export function startHarness(count: number, connect?: () => Bus, clock: Clock = 
     slotBalancer: (name) => new FakeSlotBalancer(name),
     readUnitFile: async (path) => Promise.reject(new Error(`${path} can't be read`)),
     registryAuth: async () => Promise.resolve(null),
-    versionJump,
+    versions,
     etcdHealth: async () => Promise.resolve({ members: 3, unhealthy: etcd.unhealthy }),
   });
   const bus = newBus();
@@ -146,6 +162,7 @@ export const orderFor = (
   release: releaseRef(),
   from: '1.0.0',
   action: 'install',
+  edited: null,
   epoch: 1,
   sequence: 1,
   deadlineMs: 60_000,

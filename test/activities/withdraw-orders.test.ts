@@ -36,7 +36,7 @@ async function start(hosts = 1): Promise<Harness> {
 
 const order = (changes: Partial<Order> = {}): Order => ({
   ...{ v: 1, upgrade: upgradeId, hop: 0, epoch: 1, sequence: 3, action: 'install', release: releaseRef() },
-  ...{ step: null, service: null, start: 'now', deadlineMs: 60_000 },
+  ...{ step: null, service: null, edited: null, start: 'now', deadlineMs: 60_000 },
   ...changes,
 });
 
@@ -58,7 +58,7 @@ async function put(bus: Bus, ...puts: readonly BusPut[]): Promise<void> {
 
 const facts = (installed: HostFacts['installed']): HostFacts => ({
   ...{ diskFreeBytes: 0, diskTotalBytes: 0, kernel: '6.1.0', architecture: 'x64', clockMs: 0 },
-  ...{ installed, agent: null, phase: 'done', packages: {} },
+  ...{ installed, agent: null, phase: 'done', packages: {}, drift: [] },
 });
 const blank = { host, engineProblem: null, factsProblem: null, clockSkewMs: 0, busProblems: [], jump: 'same' } as const;
 

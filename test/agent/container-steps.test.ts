@@ -28,6 +28,8 @@ const place = (before: Json = null): StepPlace => ({
   upgrade: parseUpgradeId('up-1'),
   journal: 'j',
   index: 0,
+  was: null,
+  edited: null,
   before,
   signal: new AbortController().signal,
 });

@@ -5,11 +5,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { download } from '../../agent/download/download.ts';
 import { readJobOrder } from '../../agent/download/environment.ts';
 import { hostClock } from '../../agent/host-clock.ts';
-import { aliveMark, placesUnder, type Places } from '../../agent/places.ts';
-import { sha256 } from '../../agent/releases.ts';
-import { encodeRelease } from '../../drivers/release/release-json.ts';
-import type { ServiceManager } from '../../drivers/systemd.ts';
-import { digestHex, parseDigest, type Digest } from '../../model/ids.ts';
+import { placesUnder, type Places } from '../../agent/places.ts';
+import { digestHex } from '../../model/ids.ts';
+import { FakeServices } from './fake-services.ts';
+import { makeReleaseImage, type ImageFolders } from './release-image.ts';
 import { countingStep, filesStep, TestHost, write } from './test-host.ts';
 
 let folder: string;
@@ -20,86 +19,14 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Starts what `current` points to: an agent that comes up leaves its mark. */
-class FakeServices implements ServiceManager {
-  readonly calls: string[] = [];
-  broken: string | null = null;
-  #state = 'inactive';
-  readonly #places: Places;
-
-  constructor(of: Places) {
-    this.#places = of;
-  }
-
-  reload(): Promise<void> {
-    return this.#did('reload');
-  }
-
-  enable(unit: string): Promise<void> {
-    return this.#did(`enable ${unit}`);
-  }
-
-  start(unit: string): Promise<void> {
-    return this.#did(`start ${unit}`);
-  }
-
-  restart(unit: string): Promise<void> {
-    const version = readlinkSync(join(this.#places.agents, 'current'));
-    const comesUp = version !== this.broken;
-    this.#state = comesUp ? 'active' : 'activating';
-    if (comesUp) write(aliveMark(this.#places), version);
-    return this.#did(`restart ${unit} as ${version}`);
-  }
-
-  activeState(): Promise<string> {
-    return Promise.resolve(this.#state);
-  }
-
-  close(): void {
-    this.calls.push('close');
-  }
-
-  #did(call: string): Promise<void> {
-    this.calls.push(call);
-    return Promise.resolve();
-  }
-}
-
-type Image = { release: string; refit: string; digest: Digest; contents: Digest };
-
-/** A release image's folders. */
-function makeImage(name: string, files: Readonly<Record<string, string>> = { 'files/a': 'aaa' }): Image {
-  const release = join(folder, name, 'release');
-  const contents = Object.entries(files).map(([path, text]) => ({
-    path,
-    sha256: sha256(text),
-    sizeBytes: text.length,
-  }));
+const makeImage = (name: string, files: Readonly<Record<string, string>> = { 'files/a': 'aaa' }): ImageFolders => {
   const health = { probes: [], minHealthyTimeMs: 0, deadlineMs: 1_000 };
   const steps = [filesStep('f', { 'files/a': '/etc/a' })];
-  const host = { deadlineMs: 1_000, diskFreeBytes: 0, steps, health };
-  const json = encodeRelease({
-    schema: 1,
-    name,
-    version: '1.0.0',
-    upgradesFrom: [],
-    fleets: [],
-    services: [],
-    units: [],
-    host,
-    contents,
-  });
-  for (const [path, text] of [...Object.entries(files), ['release.json', json] as const])
-    write(join(release, path), text);
-  const refit = join(folder, name, 'refit');
-  write(join(refit, 'agent/agent.cjs'), `agent of ${name}`);
-  write(join(refit, 'runtime/node'), 'node');
-  const digest = parseDigest(`sha256:${sha256(name)}`);
-  return { release, refit, digest, contents: parseDigest(`sha256:${sha256(json)}`) };
-}
+  return makeReleaseImage(folder, files, { name, host: { deadlineMs: 1_000, diskFreeBytes: 0, steps, health } });
+};
 
 async function run(
-  image: Image,
+  image: ImageFolders,
   services: FakeServices,
   more: { version?: string; floor?: number; config?: string } = {},
 ): Promise<Readonly<Record<string, unknown>>[]> {

@@ -48,6 +48,7 @@ describe('facts', () => {
       agent: null,
       phase: 'idle',
       packages: ['sample-daemon', 'sample-daemon-extra', 'removed', 'absent'],
+      drift: () => [],
     } as const;
 
     const facts = readFacts(placesUnder(folder), options);
@@ -62,7 +63,7 @@ describe('facts', () => {
   });
 
   test('can be read of a host that has nothing of refit, nor dpkg', () => {
-    const facts = readFacts(placesUnder(folder), { agent: null, phase: 'idle', packages: ['x'] });
+    const facts = readFacts(placesUnder(folder), { agent: null, phase: 'idle', packages: ['x'], drift: () => [] });
 
     expect(facts).toMatchObject({ installed: null, packages: {} });
   });

@@ -41,6 +41,7 @@ export const orderOf = (order: Partial<Order> = {}): Order => ({
   release: releaseOf('2'),
   step: null,
   service: null,
+  edited: null,
   start: 'now',
   deadlineMs: 60_000,
   ...order,

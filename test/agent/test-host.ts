@@ -14,7 +14,7 @@ import { encodeRelease, parseRelease } from '../../drivers/release/release-json.
 import { busKeys, type Order, type Report } from '../../model/bus.ts';
 import type { ContainerEngine } from '../../model/engine.ts';
 import { parseDigest, parseFleetId, parseHostId, parseStepId, parseUpgradeId } from '../../model/ids.ts';
-import type { Release, ReleaseRef, Step } from '../../model/release.ts';
+import type { IfEdited, Release, ReleaseRef, Step } from '../../model/release.ts';
 import { eventually } from '../eventually.ts';
 import { MemoryBus } from '../fakes/memory-bus.ts';
 import { noEngine } from './fake-engine.ts';
@@ -58,6 +58,7 @@ export class TestHost {
       host,
       services: release.services ?? [],
       units: [],
+      ...{ chain: [], components: {}, migrations: [], backup: null },
       contents,
     });
     const digest = parseDigest(`sha256:${sha256(`image of ${json}`)}`);
@@ -94,6 +95,7 @@ export class TestHost {
           agent: identity.version,
           phase,
           packages: {},
+          drift: [],
         }),
         log: (event, fields) => this.logs.push(`${event} ${JSON.stringify(fields)}`),
         ...ports,
@@ -116,6 +118,7 @@ export class TestHost {
       release,
       step: null,
       service: null,
+      edited: null,
       start: 'now',
       deadlineMs: 60_000,
       ...order,
@@ -169,7 +172,11 @@ export function write(path: string, text: string): void {
   writeFileSync(path, text);
 }
 
-export const filesStep = (id: string, files: Readonly<Record<string, string>>): Step => ({
+export const filesStep = (
+  id: string,
+  files: Readonly<Record<string, string>>,
+  ifEdited: IfEdited = 'replace',
+): Step => ({
   id: parseStepId(id),
   type: 'files',
   files: Object.entries(files).map(([from, to]) => ({
@@ -178,6 +185,7 @@ export const filesStep = (id: string, files: Readonly<Record<string, string>>): 
     mode: '0644',
     owner: String(uid),
     group: String(gid),
+    ifEdited,
   })),
 });
 

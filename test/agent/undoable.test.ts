@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { undoableWorks } from '../../agent/core/undoable.ts';
 import type { Work } from '../../agent/core/state.ts';
-import { parseUpgradeId } from '../../model/ids.ts';
+import { hopUpgradeId, parseUpgradeId } from '../../model/ids.ts';
+import { MAX_HOPS } from '../../model/plan.ts';
 import { done, orderOf, reverted, reverting, serviceOrderOf, stateOf, workOf } from './states.ts';
 
 const up = (number: number): { readonly upgrade: ReturnType<typeof parseUpgradeId>; readonly sequence: number } => ({
@@ -25,6 +26,15 @@ test('the last three upgrades of a service can be undone, with all of their orde
 
   expect(journals(dns(1), first, dns(3), dns(4))).toEqual(['5-1', '5-2', '5-3', '5-4']);
   expect(journals(dns(1), first, dns(3), dns(4), dns(5))).toEqual(['5-3', '5-4', '5-5']);
+});
+
+test('all hops of an upgrade can be undone, however many they are, and count as one', () => {
+  const hops = Array.from({ length: MAX_HOPS }, (_, index) =>
+    workOf([done], orderOf({ upgrade: hopUpgradeId(up(5).upgrade, index), sequence: 10 + index })),
+  );
+
+  expect(journals(install(1), install(2), ...hops)).toHaveLength(2 + MAX_HOPS);
+  expect(journals(install(1), install(2), install(3), install(4), ...hops)).toHaveLength(2 + MAX_HOPS);
 });
 
 test('what was undone is not kept', () => {

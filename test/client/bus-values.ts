@@ -17,6 +17,7 @@ export const makeFacts = (changes: Partial<HostFacts> = {}): HostFacts => ({
   agent: '0.1.0+abc',
   phase: 'done',
   packages: {},
+  drift: [],
   ...changes,
 });
 

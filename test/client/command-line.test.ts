@@ -9,6 +9,10 @@ const program = fileURLToPath(new URL('../../bin/refit.mjs', import.meta.url));
 /** A folder without a fleet file in it or above. */
 const nowhere = mkdtempSync(join(tmpdir(), 'refit-client-'));
 
+/** A file that says of itself what it is not. */
+const noPlan = join(nowhere, 'no-plan.json');
+writeFileSync(noPlan, '{ "v": 7 }');
+
 /** A fleet whose services are on ports where nothing listens. */
 function writeFleet(): string {
   const file = join(nowhere, 'fleet.yaml');
@@ -80,6 +84,7 @@ describe('the command line', () => {
     ['plan'],
     ['pause'],
     ['approve'],
+    ['rollback'],
     ['retry'],
     ['fleet', 'status'],
     ['dev'],
@@ -95,7 +100,17 @@ describe('the command line', () => {
   it.each([
     ['an unknown command', ['upgrad', 'x'], 'unknown command'],
     ['an unknown option', ['fleet', '--bogus'], "unknown option '--bogus'"],
-    ['a missing argument', ['upgrade'], "missing required argument 'reference'"],
+    ['a missing argument', ['plan'], "missing required argument 'reference'"],
+    ['an upgrade to nothing', ['upgrade'], 'or give --plan FILE'],
+    ['a plan and a release', ['upgrade', 'x:1', '--plan', 'p.json'], 'leave out x:1'],
+    ['a plan and a policy', ['upgrade', '--plan', 'p.json', '--step', '--id', 'a'], 'leave out --step, or plan again'],
+    ['a plan that is not there', ['upgrade', '--plan', 'no-such.json'], 'no-such.json'],
+    ['a file that is no plan', ['upgrade', '--plan', noPlan], `${noPlan}:1:3: v: expected 1, got 7`],
+    [
+      'an answer about edited files that there is not',
+      ['retry', 'lab-1', 'host-1', '--edited', 'merge'],
+      'keep, replace',
+    ],
     ['an argument too many', ['upgrades', 'show', 'a', 'b'], 'too many arguments'],
     ['a bad option value', ['upgrade', 'x:1', '--waves', '0'], 'A wave has at least one host.'],
     ['an id that can be none', ['pause', 'Lab 1'], 'expected an upgrade name'],

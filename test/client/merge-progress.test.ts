@@ -40,6 +40,20 @@ describe('what is known of a running upgrade', () => {
     });
   });
 
+  it('keeps where a host came from on a path of several hops, of which the child knows one', () => {
+    const hops = [
+      { to: '1.5.0', state: 'done' },
+      { to: '2.0.0', state: 'running' },
+    ] as const;
+    const progress = makeProgress({ hops, hosts: [makeHost('host-1')] });
+    const ofWave = makeHost('host-1', { state: 'installing', from: '1.5.0' });
+
+    expect(mergeProgress(progress, { hosts: [ofWave], waiting: [] }, []).hosts[0]).toMatchObject({
+      state: 'installing',
+      from: '1.0.0',
+    });
+  });
+
   it('drops the error of an earlier try once the host is tried again', () => {
     const progress = makeProgress({ hosts: [makeHost('host-1', { state: 'reverted', error: 'disk full' })] });
     const ofWave = makeHost('host-1', { state: 'installing' });

@@ -13,6 +13,12 @@ describe('what comes back from Temporal', () => {
     expect(toProgress(earlier)).toEqual({ ...earlier, services: [] });
   });
 
+  it('reads the progress of an upgrade that ended before there were paths of several hops', () => {
+    const { hops: _, migrations: __, checkpoints: ___, forwardOnly: ____, ...earlier } = makeProgress();
+
+    expect(toProgress(earlier)).toEqual(makeProgress());
+  });
+
   it.each([null, 'text', [], {}, { ...makeProgress(), state: 'toString' }, { ...makeProgress(), hosts: null }])(
     'takes nothing else for a progress: %j',
     (value) => expect(toProgress(value)).toBeNull(),

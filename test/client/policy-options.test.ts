@@ -59,6 +59,7 @@ describe('the policy of an upgrade', () => {
       ...['--max-parallel-downloads', '3', '--download-limit', '1GiB', '--disk-floor', '2GB'],
       ...['--download-deadline', '10m', '--host-deadline', '5m', '--silence', '30s'],
       ...['--environment-retry', '2s', '--environment-retries', '7'],
+      ...['--accept-risk', 'long-lock', '--points-of-no-return', 'pass'],
     );
 
     expect(policy).toEqual({
@@ -74,18 +75,36 @@ describe('the policy of an upgrade', () => {
       silenceMs: 30_000,
       environmentRetryMs: 2_000,
       environmentRetries: 7,
+      acceptRisks: ['long-lock'],
+      pointsOfNoReturn: 'pass',
     } satisfies Policy);
+  });
+
+  it('accepts each risk that is named, once', () => {
+    const risks = policyOf('--accept-risk', 'b', '--accept-risk', 'a', '--accept-risk', 'b').acceptRisks;
+
+    expect(risks).toEqual(['b', 'a']);
+    expect(() => policyOf('--accept-risk', ' ')).toThrow('Expected the name of a risk');
+    expect(() => policyOf(...Array.from({ length: 33 }, (_, index) => `--accept-risk=r-${index}`))).toThrow(
+      'at most 32',
+    );
+  });
+
+  it('refuses an answer about points of no return that there is not', () => {
+    expect(() => policyOf('--points-of-no-return', 'never')).toThrow('Allowed choices are ask, pass');
   });
 
   it('says its own defaults in the help', () => {
     const help = addPolicyOptions(addInstallOptions(new Command())).helpInformation().replaceAll(/\s+/g, ' ');
-    const { onFailure, maxParallelDownloads, silenceMs, environmentRetryMs, environmentRetries } = defaultPolicy;
+    const { onFailure, maxParallelDownloads, silenceMs, environmentRetryMs, environmentRetries, pointsOfNoReturn } =
+      defaultPolicy;
     const defaults = [
       onFailure,
       maxParallelDownloads,
       `${silenceMs / 1_000}s`,
       `${environmentRetryMs / 1_000}s`,
       environmentRetries,
+      pointsOfNoReturn,
     ];
 
     for (const said of defaults) expect(help).toContain(`(default: ${said})`);

@@ -1,5 +1,12 @@
 import { parseDigest, parseFleetId, parseHostId, parseServiceId, parseUpgradeId } from '../../model/ids.ts';
-import type { Decision, HostProgress, Progress, ServiceStanding, Waiting } from '../../model/upgrade.ts';
+import type {
+  Decision,
+  HostProgress,
+  MigrationRecord,
+  Progress,
+  ServiceStanding,
+  Waiting,
+} from '../../model/upgrade.ts';
 
 /** When every made-up upgrade began; ms since the epoch. */
 export const BEGAN = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -14,6 +21,10 @@ export function makeProgress(changes: Partial<Progress> = {}): Progress {
     phase: 'install',
     hosts: [makeHost('host-1')],
     services: [],
+    hops: [],
+    migrations: [],
+    checkpoints: [],
+    forwardOnly: null,
     waiting: [],
     findings: [],
     decisions: [],
@@ -42,6 +53,11 @@ export function makeStanding(name: string, changes: Partial<ServiceStanding> = {
   const image = `registry.lab:5000/${name}@sha256:${'b'.repeat(64)}`;
   return { name: parseServiceId(name), image, state: 'pending', members: null, ...changes };
 }
+
+export const makeMigration = (name: string, changes: Partial<MigrationRecord> = {}): MigrationRecord => ({
+  ...{ name, hop: '2.0.0', state: 'applied', host: parseHostId('host-1'), exitCode: 0, output: '' },
+  ...changes,
+});
 
 export function makeWaiting(changes: Partial<Waiting> = {}): Waiting {
   return { what: 'the operator', host: null, since: BEGAN, until: null, movedOnBy: 'refit resume lab-7', ...changes };

@@ -2,9 +2,10 @@ import { expect, test } from 'vitest';
 import { releaseLines } from '../../client/cli/release-lines.ts';
 import { parseDigest, parseServiceId, parseStepId, parseUnitId } from '../../model/ids.ts';
 import type { ReadRelease } from '../../model/registry.ts';
+import type { FilesStep, IfEdited } from '../../model/release.ts';
 import { defaultUnitPolicy } from '../../model/unit.ts';
 import type { UnitContainer, UnitJob, UnitMigration, UnitRelease, UnitService } from '../../model/unit.ts';
-import { service } from '../fakes/release.ts';
+import { jumps, service } from '../fakes/release.ts';
 
 const DIGEST = parseDigest(`sha256:${'a'.repeat(64)}`);
 const IMAGE = `registry.lab:5000/dns@${DIGEST}`;
@@ -15,12 +16,14 @@ test('a release is shown with its steps one a line, its probes and the images it
     `  digest        ${DIGEST}`,
     `  contents      ${DIGEST}`,
     '  upgrades from ^1.0.0',
+    '  chain         none',
+    '  components    none',
     '  for fleets    all',
     '  size          38 MiB (runtime 37 MiB, release 1.0 KiB)',
     '  disk          200 MiB free besides',
     '  deadline      600 s a host',
     '  steps',
-    '    1. config: files /etc/sample.json',
+    '    1. config: files /etc/sample.json, /etc/sample.yaml (keep if edited)',
     '    2. packages: packages sample-cli 2.0.0',
     '    3. daemon: unit sample.service enabled, restarted',
     '    4. cache: run sample cache rebuild, without undo',
@@ -32,9 +35,12 @@ test('a release is shown with its steps one a line, its probes and the images it
     '    exec sample self-test',
     '    unit sample.service is active',
     '  services      none',
+    '  migrations    none',
+    '  backup        none',
     '  units         none',
     '  images',
     `    ${IMAGE}`,
+    `  chain entry: - { version: 2.0.0, digest: ${DIGEST}, upgradesFrom: ["^1.0.0"] }`,
   ]);
 });
 
@@ -53,10 +59,13 @@ test('services are shown in the order in which they go, with how, and their imag
     `    2. web: phases of 25%, to ${service('web').image}`,
     `    3. ui: one member after another, by the hosts' agents, to ${service('ui').image}`,
     `    4. catalog: all members at once, as new containers, to ${service('catalog').image}`,
+    '  migrations    none',
+    '  backup        none',
     '  units         none',
     '  images',
     `    ${IMAGE}`,
     ...['web', 'ui', 'catalog', 'dns'].map((name) => `    ${service(name).image}`),
+    expect.stringMatching(/^ {2}chain entry: /),
   ]);
 });
 
@@ -130,6 +139,10 @@ const unit: UnitRelease = {
   policy: defaultUnitPolicy,
 };
 
+const file = (to: string, ifEdited: IfEdited = 'replace'): FilesStep['files'][number] => ({
+  ...{ from: 'a', to, mode: '0644', owner: 'root', group: 'root', ifEdited },
+});
+
 const read: ReadRelease = {
   ref: { name: 'sample', version: '2.0.0', repository: 'registry.lab:5000/sample', digest: DIGEST, contents: DIGEST },
   sizeBytes: 39_653_014,
@@ -141,10 +154,14 @@ const read: ReadRelease = {
     schema: 1,
     name: 'sample',
     version: '2.0.0',
-    upgradesFrom: ['^1.0.0'],
+    upgradesFrom: jumps('^1.0.0'),
+    chain: [],
+    components: {},
     fleets: [],
     services: [],
     units: [],
+    migrations: [],
+    backup: null,
     contents: [],
     host: {
       deadlineMs: 600_000,
@@ -153,7 +170,7 @@ const read: ReadRelease = {
         {
           id: parseStepId('config'),
           type: 'files',
-          files: [{ from: 'a', to: '/etc/sample.json', mode: '0644', owner: 'root', group: 'root' }],
+          files: [file('/etc/sample.json'), file('/etc/sample.yaml', 'keep')],
         },
         {
           id: parseStepId('packages'),

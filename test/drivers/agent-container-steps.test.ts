@@ -35,6 +35,7 @@ afterAll(async () => {
 
 const place = (before: Json = null, signal = new AbortController().signal): StepPlace => ({
   ...{ release: releaseOf('2'), upgrade: parseUpgradeId('upgrade-1'), journal: 'j', index: 0, before, signal },
+  ...{ was: null, edited: null },
 });
 const stated = (name: string): ContainerStep => ({
   ...{ id: parseStepId('web'), type: 'container', name, image: 'new:1', base: 'stated', network: 'none' },

@@ -28,6 +28,7 @@ const order: Order = {
   release: { name: 'sample', version: '2.0.0', repository: 'registry.lab:5000/sample', digest, contents: digest },
   step: null,
   service: null,
+  edited: null,
   start: 'baton',
   deadlineMs: 600_000,
 };
@@ -41,6 +42,7 @@ const facts: HostFacts = {
   agent: null,
   phase: 'idle',
   packages: { 'sample-daemon': { version: '1.0.0', restorable: true } },
+  drift: [],
 };
 const report: Report = {
   v: 1,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createEngine } from '../../drivers/docker/engine.ts';
-import { sha256 } from '../../drivers/oci/blob.ts';
+import { mediaTypes, sha256 } from '../../drivers/oci/blob.ts';
 import { buildImage } from '../../drivers/oci/image.ts';
 import type { Layer } from '../../drivers/oci/layer.ts';
 import { createRegistry } from '../../drivers/registry.ts';
@@ -55,6 +55,32 @@ describe('a published release', () => {
       kind: 'notFound',
       message: expect.stringContaining('refit release build DIR --push') as string,
     });
+  });
+
+  test('has the size of its layers, and what is not there has none', async () => {
+    const absent = `${sample.address}/sample@sha256:${'0'.repeat(64)}`;
+
+    expect(await registry.sizeOf(sample.reference)).toBe(sample.built.sizeBytes);
+    expect(await registry.sizeOf(absent)).toBeNull();
+  });
+
+  test('has the size of what a host would pull where its name stands for several architectures', async () => {
+    await using proxy = await startLyingRegistry(sample.address);
+    const platform = (architecture: string, digest: string): object => ({
+      ...{ mediaType: mediaTypes.manifest, digest, size: 1, platform: { os: 'linux', architecture } },
+    });
+    const manifests = [platform('arm64', sha256('arm64')), platform('amd64', sample.built.digest)];
+    const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.index, manifests }));
+    proxy.lie(({ path }, { body, send, response }) => {
+      if (!path.endsWith('/manifests/2.0.0')) {
+        send(body);
+        return;
+      }
+      response.setHeader('content-type', mediaTypes.index);
+      response.writeHead(200).end(index);
+    });
+
+    expect(await registry.sizeOf(`${proxy.address}/sample:2.0.0`)).toBe(sample.built.sizeBytes);
   });
 
   test('is published again without sending a layer twice', async () => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createEngine } from '../../drivers/docker/engine.ts';
 import type { Engine } from '../../model/engine.ts';
 import type { Replacement } from '../../model/replacement.ts';
+import { sampleOfNumbers } from '../nightly.ts';
 import { startEngineProxy, type EngineProxy } from '../parts/engine-proxy.ts';
 import { addNetworks, type TestNetworks } from './replacing/networks.ts';
 import { wish } from './replacing/wish.ts';
@@ -9,6 +10,8 @@ import { startWorld, type World } from './replacing/world.ts';
 
 /** More changes than a way there and back has. */
 const MAX_POINTS = 30;
+/** Of so many changes one is tried in the ordinary run. */
+const APART = 2;
 const moments = ['before', 'after'] as const;
 
 /**
@@ -48,13 +51,15 @@ describe('after an attempt that ended at any change', () => {
 
   const running = async (name: string): Promise<number> => (await world.of(name)).filter((one) => one.running).length;
 
-  /** Cuts the work off at every change in turn; answers how many there are. */
+  const tried = sampleOfNumbers('changes at which an attempt ends', MAX_POINTS, APART);
+
+  /** Cuts the work off at every change in turn; answers how many there are, or one more where some are left out. */
   async function atEveryChange(
     { when, isWired = false }: { readonly when: 'before' | 'after'; readonly isWired?: boolean },
     work: (cutEngine: Engine, name: string) => Promise<unknown>,
     check: (given: Given, point: string) => Promise<void>,
   ): Promise<number> {
-    for (let at = 1; at <= MAX_POINTS; at += 1) {
+    for (const at of tried) {
       const given = await prepare({ isWired });
       proxy.cutAt(at, when);
       const ended = await work(cut, given.name).then(

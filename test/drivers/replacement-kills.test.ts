@@ -6,12 +6,15 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createEngine } from '../../drivers/docker/engine.ts';
+import { sampleOfNumbers } from '../nightly.ts';
 import { startEngineProxy, type EngineProxy } from '../parts/engine-proxy.ts';
 import { wish } from './replacing/wish.ts';
 import { startWorld, type World } from './replacing/world.ts';
 
 /** More changes than a replacement makes. */
 const MAX_POINTS = 20;
+/** Of so many changes one is tried in the ordinary run: odd, since every other kill is before a change, not during it. */
+const APART = 3;
 
 describe('a replacement survives', () => {
   let world: World;
@@ -53,7 +56,7 @@ describe('a replacement survives', () => {
   }
 
   test('kill -9 of its process at every change: the same call elsewhere finishes it', async () => {
-    for (let at = 1; at <= MAX_POINTS; at += 1) {
+    for (const at of sampleOfNumbers('changes at which a process is killed', MAX_POINTS, APART)) {
       const name = `killed-${at}`;
       const before = await world.run(name, { host: { RestartPolicy: { Name: 'always' } } });
       const when = at % 2 === 0 ? 'before' : 'during';
@@ -81,7 +84,7 @@ describe('a replacement survives', () => {
 
   test('kill -9 of the engine at every change: the same call finishes it, or the old one runs as before', async () => {
     const cut = createEngine(proxy.access, 'host-1');
-    for (let at = 1; at <= MAX_POINTS; at += 1) {
+    for (const at of sampleOfNumbers('changes at which the engine is killed', MAX_POINTS, APART)) {
       const name = `engine-${at}`;
       const before = await world.run(name, { host: { RestartPolicy: { Name: 'always' } } });
       let killing: Promise<void> = Promise.resolve();

@@ -1,41 +1,18 @@
-import { createReadStream, existsSync } from 'node:fs';
-import { join } from 'node:path';
-import Docker from 'dockerode';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { EngineConnection } from '../../drivers/docker/connection.ts';
 import { createEngine } from '../../drivers/docker/engine.ts';
-import { ensureEngine } from '../../lab/engine.ts';
-import { ensureHostImage, sourceKey } from '../../lab/host-image.ts';
-import { cacheFolder, checkout } from '../../lab/paths.ts';
 import type { Engine } from '../../model/engine.ts';
 import { eventually } from '../eventually.ts';
 import { startEngine, type TestEngine } from '../parts/engine.ts';
 import { PostgresClient } from '../parts/postgres-client.ts';
+import { loadPostgres, POSTGRES_PROGRAMS, postgresImage } from '../parts/postgres-image.ts';
 import { get, makeImage, post } from './replacing/images.ts';
 import { addNetworks, type TestNetworks } from './replacing/networks.ts';
 import { wish } from './replacing/wish.ts';
 
 const PORT = 5432;
-const PROGRAMS = '/usr/lib/postgresql/15/bin';
 const MAC = '02:42:ac:11:65:43';
-
-/** A server as its images have it: it makes its database where there is none. */
-const SERVER = `set -e
-install -d -m 700 -o postgres /data/db
-as="setpriv --reuid postgres --regid postgres --clear-groups"
-if [ ! -e /data/db/ready ]; then
-  $as ${PROGRAMS}/initdb --no-locale --encoding UTF8 --auth trust -D /data/db
-  echo 'host all all all trust' >> /data/db/pg_hba.conf
-  touch /data/db/ready
-fi
-exec $as ${PROGRAMS}/postgres -D /data/db -c listen_addresses=* -c unix_socket_directories=/tmp`;
-const image = {
-  Entrypoint: ['/bin/sh', '-c'],
-  Cmd: [SERVER],
-  StopSignal: 'SIGINT',
-  Env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin'],
-};
 
 let started: TestEngine;
 let engine: Engine;
@@ -46,9 +23,9 @@ beforeAll(async () => {
   started = await startEngine();
   engine = createEngine(started.access, 'host-1');
   connection = new EngineConnection(started.access, 'host-1');
-  const base = await loadBase();
-  await makeImage(connection, { base, name: 'postgres:old', config: image });
-  const newer = { ...image, Env: [...image.Env, 'RELEASE=new'], Labels: { release: 'new' } };
+  const base = await loadPostgres(started);
+  await makeImage(connection, { base, name: 'postgres:old', config: postgresImage });
+  const newer = { ...postgresImage, Env: [...postgresImage.Env, 'RELEASE=new'], Labels: { release: 'new' } };
   await makeImage(connection, { base, name: 'postgres:new', config: newer });
   networks = await addNetworks(connection, ['front', 'back']);
 });
@@ -56,21 +33,6 @@ afterAll(async () => {
   await started.close();
   await networks.close();
 });
-
-/** The image of a lab host has PostgreSQL in it. */
-async function loadBase(): Promise<string> {
-  const key = await sourceKey(join(checkout, 'lab', 'host-image'));
-  const archive = join(cacheFolder(), `base-${key}.tar`);
-  const say = (line: string): void => void process.stderr.write(`${line}\n`);
-  if (!existsSync(archive)) {
-    await ensureEngine(say);
-    await ensureHostImage(say);
-  }
-  const docker = new Docker({ socketPath: new URL(started.access.endpoint).pathname });
-  // Loaded when the stream has ended.
-  for await (const _ of await docker.loadImage(createReadStream(archive)));
-  return `refit-lab-host:${key}`;
-}
 
 /** Writes rows one after another, over as many connections as it takes; remembers those that the server has acknowledged. */
 class Writer {
@@ -187,7 +149,7 @@ test('PostgreSQL is upgraded in place while a client writes: no acknowledged row
       health: {
         minHealthyTimeMs: 1_000,
         deadlineMs: 60_000,
-        probe: { type: 'exec', command: [`${PROGRAMS}/pg_isready`, '-h', '127.0.0.1'] },
+        probe: { type: 'exec', command: [`${POSTGRES_PROGRAMS}/pg_isready`, '-h', '127.0.0.1'] },
       },
     }),
   );

@@ -56,7 +56,7 @@ test('a failed host that is tried again when its cause is gone finishes, and the
 test('what fails on a host that was not touched as well is the environment: it is waited out and nothing is undone', async () => {
   const { reference, version } = await publishNext();
   for (const host of ['host-2', 'host-3', 'host-4']) await put(host, BREAK_FILE);
-  const { id } = await refitJson<Upgrade>(['upgrade', reference, '--detach']);
+  const { id } = await refitJson<Upgrade>(['upgrade', reference, '--detach', '--environment-retry', '2s']);
   const waiting = await untilUpgrade(id, (upgrade) => upgrade.waiting.some(({ what }) => what.includes('environment')));
   expect(waiting.hosts[0]).toMatchObject({ name: 'host-1', state: 'done' });
 

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
+import { sample } from '../nightly.ts';
 import { lab, onHost, put, refit, removeFile } from './platform/refit.ts';
 import { HOLD_FILE } from './platform/release.ts';
 import {
@@ -14,6 +15,9 @@ import {
 import { eventually } from '../eventually.ts';
 
 afterEach(settleFleet);
+
+/** Faults of the ordinary run. */
+const SAMPLED = 3;
 
 /** Each is done while host-2 is in the middle of a step, and is over when the function returns. */
 const faults: readonly (readonly [string, () => Promise<void>])[] = [
@@ -42,7 +46,7 @@ const faults: readonly (readonly [string, () => Promise<void>])[] = [
   ],
 ];
 
-test.each(faults)(
+test.each(sample('faults in the middle of an install', faults, SAMPLED))(
   '%s in the middle of an install: the upgrade ends well and each step took effect once',
   async (_, fault) => {
     const { reference, version } = await publishNext();

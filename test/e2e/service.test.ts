@@ -180,7 +180,17 @@ test('all at once with one sick member: every new one is stopped before the firs
 
 test('a second upgrade of the same service is refused, and states are to be seen while they last', async () => {
   await startMembers(image('1.0.0'));
-  await refitJson(['service', 'upgrade', 'web', image('2.0.0'), '--phases', '2', '--min-healthy', '3s', '--detach']);
+  await refitJson([
+    'service',
+    'upgrade',
+    'web',
+    image('2.0.0'),
+    '--phases',
+    '2',
+    '--min-healthy',
+    '1500ms',
+    '--detach',
+  ]);
   await eventually(async () => statesOf(await status()).includes('Updating'), { withinMs: 30_000, everyMs: 100 });
   const onBus = await lab.exec('host-1', [
     'sh',

@@ -93,6 +93,7 @@ test('a disk that is too small on one host is found before any host is ordered, 
     expect(openOrders(await busHistory(since)).order).toEqual([]);
   } finally {
     await onHost('host-4', ['umount', '/var/lib/refit']);
+    await onHost('host-4', ['systemctl', 'restart', 'refit-agent.service']);
   }
   await eventually(async () => (await diskOf('host-4')) > SMALL_DISK_BYTES, { withinMs: 60_000, everyMs: 500 });
 });

@@ -1,19 +1,30 @@
 import { createHash } from 'node:crypto';
 import { cancellationSignal } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import { MAX_FINDINGS, type Activities, type ChainInput } from '../../activities/activities.ts';
+import { MAX_FINDINGS, type Activities, type ChainInput, type PlannedHop } from '../../activities/activities.ts';
+import type { MigrationActivities } from '../../activities/migration-activities.ts';
 import type { TrafficActivities } from '../../activities/traffic-activities.ts';
 import { assert } from '../../model/assert.ts';
 import { failureTypes } from '../../model/failures.ts';
-import { parseDigest, type Digest, type FleetId, type HostId } from '../../model/ids.ts';
+import { hopUpgradeId, parseDigest, type Digest, type FleetId, type HostId, type UpgradeId } from '../../model/ids.ts';
 import type { HostOutcome } from '../../model/host.ts';
 import { serviceOf } from '../../model/fleet.ts';
-import { MAX_WAVE_HOSTS, packWaves, planServices, planWaves, type Plan, type PlannedHost } from '../../model/plan.ts';
+import {
+  MAX_WAVE_HOSTS,
+  packWaves,
+  plannedHosts,
+  planServices,
+  planWaves,
+  type Hop,
+  type HopPlan,
+  type PlannedHost,
+} from '../../model/plan.ts';
+import type { Policy } from '../../model/policy.ts';
 import { FakeChain } from './fake-chain.ts';
 import type { FakeFleet } from './fake-fleet.ts';
 import type { FakeHost } from './fake-host.ts';
 import { unitActivities } from './units.ts';
-import { createFakeMemberActivities } from './members.ts';
+import { createFakeMemberActivities, type On } from './members.ts';
 import { whileBeating } from './while-beating.ts';
 
 /** The activities over fleets in memory: a small working program, not a list of answers. */
@@ -39,27 +50,14 @@ export function createFakeActivities(fleets: ReadonlyMap<FleetId, FakeFleet>): A
       if (!fleet.epochs.includes(run)) fleet.epochs.push(run);
       return Promise.resolve({ epoch: fleet.epochs.indexOf(run) + 1 });
     }),
+    ...migrationActivities(on),
     preflight: on('preflight', async (fleet, { upgrade, policy }) => {
-      const hosts = [...fleet.hosts.values()].map(toPlanned);
-      const isThere = ({ from }: PlannedHost): boolean => from === fleet.release.version;
-      const waves = planWaves(
-        hosts.filter((host) => !isThere(host)),
-        policy.install,
-      );
-      const alreadyThere = hosts.filter(isThere);
-      const services = planServices(fleet);
-      const hop = { to: fleet.release.version, steps: [], downloadBytes: 1, images: [], waves, alreadyThere, services };
-      const plan: Plan = { upgrade, fleet: fleet.name, release: fleet.release, hops: [hop] };
-      const planDigest = save(fleet, plan);
+      const versions = [...fleet.path, fleet.release.version];
+      const hops = versions.map((version, index) => planHop(fleet, versions, { index, version, policy, upgrade }));
       return Promise.resolve({
         release: fleet.release,
-        planDigest,
-        waves: packWaves(waves),
-        alreadyThere: alreadyThere.length,
-        services: services.length,
+        hops,
         balanced: fleet.traffic !== null,
-        downloadBytes: 1,
-        hostDeadlineMs: 60_000,
         findings: fleet.findings,
       });
     }),
@@ -71,11 +69,10 @@ export function createFakeActivities(fleets: ReadonlyMap<FleetId, FakeFleet>): A
       return Promise.resolve({ hosts: hosts.slice(offset, offset + MAX_WAVE_HOSTS), total: hosts.length });
     }),
     loadServices: on('loadServices', async (fleet, { planDigest }) => {
-      const hops = fleet.plans.get(planDigest)?.hops ?? [];
-      return Promise.resolve({ services: hops.flatMap((hop) => hop.services) });
+      return Promise.resolve({ services: fleet.plans.get(planDigest)?.hop.services ?? [] });
     }),
-    loadService: on('loadService', async (fleet, { name }) => {
-      const found = fleet.services.find((service) => service.name === name);
+    loadService: on('loadService', async (fleet, { name, release }) => {
+      const found = fleet.servicesOf(release.version).find((service) => service.name === name);
       assert(found !== undefined, `${name} is in the release`);
       const { image, settings, strategy, mode, minAvailable, health, drainMs } = found;
       return Promise.resolve({
@@ -125,15 +122,18 @@ export function createFakeActivities(fleets: ReadonlyMap<FleetId, FakeFleet>): A
       fleet.changed(`probe ${host}`);
       return Promise.resolve(fleet.probes.shift() ?? { ok: true, evidence: 'the step would work' });
     }),
-    verifyFleet: on('verifyFleet', async (fleet, { release }) => {
-      const wrong = [...fleet.hosts.values()].filter(({ installed }) => installed !== release.version);
+    verifyFleet: on('verifyFleet', async (fleet, { release, planDigest }) => {
+      const hop = fleet.plans.get(planDigest)?.hop;
+      assert(hop !== undefined, 'what is verified was planned');
+      const planned = plannedHosts(hop).map(({ name }) => fleet.host(name));
+      const wrong = planned.filter(({ installed }) => installed !== release.version);
       const elsewhere = wrong.map(({ name, installed }) => ({
         ...{ host: name, severity: 'error' as const },
         what: `is on ${installed ?? 'nothing'}`,
         remedy: 'upgrade again',
       }));
       return Promise.resolve({
-        measured: fleet.hosts.size - wrong.length,
+        measured: planned.length - wrong.length,
         elsewhere: elsewhere.slice(0, MAX_FINDINGS),
       });
     }),
@@ -159,16 +159,61 @@ function throwIfFenced(fleet: FakeFleet): void {
 
 const toPlanned = ({ name, installed }: FakeHost): PlannedHost => ({ name, from: installed });
 
-function save(fleet: FakeFleet, plan: Plan): Digest {
+function migrationActivities(on: On): MigrationActivities {
+  return {
+    runBackup: on('runBackup', async ({ migrations }, input) => Promise.resolve(migrations.backUp(input))),
+    runMigration: on('runMigration', async ({ migrations }, input) => Promise.resolve(migrations.run(input))),
+    removeMigrationJobs: on('removeMigrationJobs', async ({ migrations }, { upgrade }) =>
+      Promise.resolve({ removed: migrations.removeJobs(upgrade) }),
+    ),
+  };
+}
+
+type HopToPlan = {
+  readonly index: number;
+  readonly version: string;
+  readonly policy: Policy;
+  readonly upgrade: UpgradeId;
+};
+
+/** A host takes the hops behind the version that it is on; one on an unknown version takes them all. */
+function planHop(
+  fleet: FakeFleet,
+  versions: readonly string[],
+  { index, version, policy, upgrade }: HopToPlan,
+): PlannedHop {
+  const release = fleet.refOf(version);
+  const placeOf = ({ installed }: FakeHost): number => versions.indexOf(installed ?? '');
+  const hosts = [...fleet.hosts.values()];
+  const from = (host: FakeHost): string | null =>
+    placeOf(host) < index - 1 ? (versions[index - 1] ?? null) : host.installed;
+  const toDo = hosts.filter((host) => placeOf(host) < index).map((host) => ({ name: host.name, from: from(host) }));
+  const alreadyThere = hosts.filter((host) => placeOf(host) === index).map(toPlanned);
+  const services = planServices({ services: fleet.servicesOf(version) });
+  const migrations = fleet.migrations.declared.get(version) ?? [];
+  const waves = planWaves(toDo, policy.install);
+  const hop: Hop = {
+    ...{ to: version, release, risks: [], steps: [], downloadBytes: 1, images: [], waves, alreadyThere, services },
+    ...{ migrations, hasBackup: migrations.length > 0 },
+  };
+  const id = hopUpgradeId(upgrade, index);
+  return {
+    ...{ upgrade: id, release, planDigest: save(fleet, { upgrade: id, fleet: fleet.name, hop }) },
+    ...{ waves: packWaves(waves), alreadyThere: alreadyThere.length, services: services.length },
+    ...{ migrations, hasBackup: hop.hasBackup, risks: [], downloadBytes: 1, hostDeadlineMs: 60_000 },
+  };
+}
+
+function save(fleet: FakeFleet, plan: HopPlan): Digest {
   const digest = createHash('sha256').update(JSON.stringify(plan)).digest('hex');
   fleet.plans.set(`sha256:${digest}`, plan);
   return parseDigest(`sha256:${digest}`);
 }
 
 function hostsOf(fleet: FakeFleet, planDigest: Digest, wave: string | null): readonly PlannedHost[] {
-  const hops = fleet.plans.get(planDigest)?.hops ?? [];
-  if (wave === null) return hops.flatMap((hop) => hop.alreadyThere);
-  return hops.flatMap((hop) => hop.waves).find(({ name }) => name === wave)?.hosts ?? [];
+  const hop = fleet.plans.get(planDigest)?.hop;
+  if (wave === null) return hop?.alreadyThere ?? [];
+  return hop?.waves.find(({ name }) => name === wave)?.hosts ?? [];
 }
 
 function chainHosts(fleet: FakeFleet, { planDigest, wave, skipped }: ChainInput): readonly HostId[] {

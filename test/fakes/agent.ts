@@ -200,7 +200,7 @@ export class FakeAgent {
     const { version: agent, installed } = this;
     const facts = {
       ...{ diskFreeBytes: 10 * 1024 ** 3, diskTotalBytes: 20 * 1024 ** 3, kernel: '6.1.0', architecture: 'x64' },
-      ...{ clockMs: Date.now(), installed, agent, phase: this.#phase, packages: {} },
+      ...{ clockMs: Date.now(), installed, agent, phase: this.#phase, packages: {}, drift: [] },
     };
     const epoch = this.#highest?.epoch ?? 0;
     return encodeBusValue({ v: 1, agent, bootId: 'boot-1', phase: this.#phase, epoch, facts });

@@ -1,12 +1,13 @@
 import type { DownloadResult } from '../../activities/activities.ts';
 import { assert } from '../../model/assert.ts';
 import { parseDigest, parseFleetId, parseHostId, type FleetId, type HostId } from '../../model/ids.ts';
-import type { Plan } from '../../model/plan.ts';
+import type { HopPlan } from '../../model/plan.ts';
 import type { ReleaseRef, ServiceRelease } from '../../model/release.ts';
 import type { Finding } from '../../model/upgrade.ts';
 import type { OrderMembersInput } from '../../activities/member-activities.ts';
 import { FakeHost } from './fake-host.ts';
 import { FakeMembers } from './fake-members.ts';
+import { FakeMigrations } from './fake-migrations.ts';
 import type { FakeChain } from './fake-chain.ts';
 import { FakeTraffic } from './fake-traffic.ts';
 import { FakeUnits } from './fake-units.ts';
@@ -24,12 +25,16 @@ export class FakeFleet {
   readonly hosts: ReadonlyMap<HostId, FakeHost>;
   /** What happened on the hosts and to the activities, in order. */
   readonly log: string[] = [];
-  readonly plans = new Map<string, Plan>();
+  readonly plans = new Map<string, HopPlan>();
+  /** Versions on the way to the release. */
+  path: readonly string[] = [];
+  readonly migrations = new FakeMigrations((event) => this.changed(event));
   /** Workflow runs by the epoch that they got. */
   readonly epochs: string[] = [];
   findings: readonly Finding[] = [];
-  /** Of the release. */
+  /** Of the release, and of each on the way to it that has no other ones. */
   services: readonly ServiceRelease[] = [];
+  readonly servicesOnTheWay = new Map<string, readonly ServiceRelease[]>();
   /** Containers, by service or by themselves. */
   readonly members = new FakeMembers((event) => this.changed(event));
   /** Given to agents about members. */
@@ -59,6 +64,17 @@ export class FakeFleet {
       return [host, new FakeHost(host, version, (event) => this.changed(event))] as const;
     });
     this.hosts = new Map(hosts);
+  }
+
+  /** Of a release on the path. */
+  refOf(version: string): ReleaseRef {
+    if (version === this.release.version) return this.release;
+    const character = `${this.path.indexOf(version) + 3}`;
+    return { ...this.release, version, digest: parseDigest(`sha256:${character.repeat(64)}`) };
+  }
+
+  servicesOf(version: string): readonly ServiceRelease[] {
+    return this.servicesOnTheWay.get(version) ?? this.services;
   }
 
   host(name: string): FakeHost {

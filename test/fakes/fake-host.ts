@@ -29,7 +29,8 @@ export class FakeHost {
   applied = 0;
   takenBack = 0;
   orders = 0;
-  readonly #before: string | null;
+  /** What was there before each release. */
+  readonly #before = new Map<string, string | null>();
   readonly #failures: FakeFailure[] = [];
   readonly #changed: (event: string) => void;
   #order: FakeOrder | null = null;
@@ -39,7 +40,6 @@ export class FakeHost {
   constructor(name: HostId, installed: string | null, changed: (event: string) => void) {
     this.name = name;
     this.installed = installed;
-    this.#before = installed;
     this.#changed = changed;
   }
 
@@ -93,8 +93,10 @@ export class FakeHost {
   }
 
   #apply({ action, release }: FakeOrder): void {
-    const target = action === 'install' ? release.version : this.#before;
+    const before = this.#before.get(release.version);
+    const target = action === 'install' ? release.version : before === undefined ? this.installed : before;
     if (target === this.installed) return;
+    if (action === 'install') this.#before.set(release.version, this.installed);
     this.installed = target;
     if (action === 'install') this.applied += 1;
     else this.takenBack += 1;

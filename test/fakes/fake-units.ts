@@ -160,6 +160,7 @@ export class FakeUnits {
       resolve: async () => Promise.resolve(this.read().ref),
       readRelease: async () => Promise.resolve(this.read()),
       exists: async (image: string) => Promise.resolve(!this.missingImages.has(image)),
+      sizeOf: async () => Promise.resolve(null),
     };
   }
 

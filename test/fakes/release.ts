@@ -1,5 +1,6 @@
 import { parseDigest, parseServiceId, parseStepId, type Digest } from '../../model/ids.ts';
-import type { Release, ReleaseRef, ServiceRelease } from '../../model/release.ts';
+import type { Backup, Migration } from '../../model/migration.ts';
+import type { ChainEntry, Release, ReleaseRef, ServiceRelease, SupportedJump } from '../../model/release.ts';
 import type { ReadRelease } from '../../model/registry.ts';
 
 /** A digest that is told apart by its first character. */
@@ -20,10 +21,14 @@ export function release(changes: Partial<Release> = {}): Release {
     schema: 1,
     name: 'sample',
     version: '2.0.0',
-    upgradesFrom: ['>=1.0.0 <2.0.0'],
+    upgradesFrom: jumps('>=1.0.0 <2.0.0'),
+    chain: [],
+    components: {},
     fleets: [],
     services: [],
     units: [],
+    migrations: [],
+    backup: null,
     contents: [],
     host: {
       deadlineMs: 60_000,
@@ -34,6 +39,28 @@ export function release(changes: Partial<Release> = {}): Release {
     ...changes,
   };
 }
+
+/** Ranges that nothing stands against. */
+export const jumps = (...ranges: readonly string[]): readonly SupportedJump[] =>
+  ranges.map((range) => ({ range, limit: { limit: 'none' } }));
+
+export const chainEntry = (version: string, ranges: readonly string[] = [], character = 'e'): ChainEntry => ({
+  ...{ version, digest: digestOf(character), upgradesFrom: jumps(...ranges), components: {} },
+});
+
+const migrationJob = {
+  ...{ image: `registry.lab:5000/migrate@${digestOf('f')}`, entrypoint: null, env: {}, volumes: [] },
+  ...{ beside: parseServiceId('db'), timeoutMs: 1_000 },
+};
+
+/** One with a way back. */
+export const migration = (name: string, changes: Partial<Migration> = {}): Migration => ({
+  ...{ ...migrationJob, name, when: 'expand', up: ['up', name], check: ['check', name], down: ['down', name] },
+  compatible: false,
+  ...changes,
+});
+
+export const backup: Backup = { ...migrationJob, command: ['dump', '/backup'], verify: ['list', '/backup'] };
 
 export const service = (name: string, image = `registry.lab:5000/${name}@${digestOf('d')}`): ServiceRelease => ({
   ...{ name: parseServiceId(name), image, compatible: true, infrastructure: false, mode: 'inPlace' },

@@ -3,12 +3,12 @@ import { describe, expect, test } from 'vitest';
 import {
   MAX_WAVE_HOSTS,
   packWaves,
+  planMigrations,
   planWaves,
-  plannedHosts as hostsOfPlan,
+  plannedHosts as hostsOfHop,
   unpackWaves,
-  type Plan,
 } from '../../model/plan.ts';
-import { parseDigest, parseFleetId, parseUpgradeId } from '../../model/ids.ts';
+import { migration } from '../fakes/release.ts';
 import { plannedHosts, RUNS, strategies } from './runs.ts';
 
 describe('whatever the strategy', () => {
@@ -162,22 +162,24 @@ describe('waves on their way through a payload', () => {
   });
 });
 
-test('the hosts of a plan are those of its waves, then those that are there already', () => {
+test('the hosts of a hop are those of its waves, then those that are there already', () => {
   const [first, second, third] = plannedHosts(3);
   if (first === undefined || second === undefined || third === undefined) throw new Error('three hosts');
-  const digest = parseDigest(`sha256:${'0'.repeat(64)}`);
-  const plan: Plan = {
-    upgrade: parseUpgradeId('lab-1'),
-    fleet: parseFleetId('lab'),
-    release: { name: 'sample', version: '2.0.0', repository: 'registry/sample', digest, contents: digest },
-    hops: [
-      {
-        ...{ to: '2.0.0', steps: [], downloadBytes: 1, images: [], services: [] },
-        waves: planWaves([first, third], { strategy: 'serial' }),
-        alreadyThere: [second],
-      },
-    ],
-  };
+  const hop = { waves: planWaves([first, third], { strategy: 'serial' }), alreadyThere: [second] };
 
-  expect(hostsOfPlan(plan)).toEqual([first, third, second]);
+  expect(hostsOfHop(hop)).toEqual([first, third, second]);
+});
+
+test('migrations are planned before the services, then after them, each in declared order', () => {
+  const migrations = [
+    migration('drop-old', { when: 'contract', down: null }),
+    migration('add-column'),
+    migration('add-index', { down: null, compatible: true }),
+  ];
+
+  expect(planMigrations({ migrations })).toEqual([
+    { name: 'add-column', when: 'expand', hasDown: true, isPointOfNoReturn: false },
+    { name: 'add-index', when: 'expand', hasDown: false, isPointOfNoReturn: false },
+    { name: 'drop-old', when: 'contract', hasDown: false, isPointOfNoReturn: true },
+  ]);
 });

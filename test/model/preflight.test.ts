@@ -3,28 +3,59 @@ import { describe, expect, it } from 'vitest';
 import type { HostFacts } from '../../model/bus.ts';
 import { parseHostId, parseStepId } from '../../model/ids.ts';
 import { defaultPolicy } from '../../model/policy.ts';
-import { isAlreadyThere, judgePreflight, type FleetReading, type HostReading } from '../../model/preflight.ts';
-import { digestOf, release, releaseRef } from '../fakes/release.ts';
+import { error } from '../../model/finding.ts';
+import type { Path } from '../../model/path.ts';
+import { isAlreadyThere, type FleetReading, type HostWithPath } from '../../model/preflight.ts';
+import { judgePreflight } from '../../model/preflight-findings.ts';
+import type { ReadRelease } from '../../model/registry.ts';
+import type { Release } from '../../model/release.ts';
+import { digestOf, release, releaseRef, service } from '../fakes/release.ts';
 
 const facts = (changes: Partial<HostFacts> = {}): HostFacts => ({
   ...{ diskFreeBytes: 10 * 1024 ** 3, diskTotalBytes: 20 * 1024 ** 3, kernel: '6.1.0', architecture: 'x86_64' },
-  ...{ clockMs: 0, installed: null, agent: null, phase: 'idle', packages: {} },
+  ...{ clockMs: 0, installed: null, agent: null, phase: 'idle', packages: {}, drift: [] },
   ...changes,
 });
 
-const host = (changes: Partial<HostReading> = {}): HostReading => ({
+const host = (changes: Partial<HostWithPath> = {}): HostWithPath => ({
   ...{ host: parseHostId('host-1'), engineProblem: null, facts: facts(), factsProblem: null, clockSkewMs: 0 },
-  ...{ order: null, report: null, busProblems: [], jump: 'none' },
+  ...{ order: null, report: null, busProblems: [], path: { path: 'new' } },
   ...changes,
 });
 
-const fleet = (changes: Partial<FleetReading> = {}): FleetReading => ({
-  ...{ fleet: 'lab', release: release(), ref: releaseRef(), policy: defaultPolicy, downloadBytes: 1024 ** 2 },
-  ...{ hosts: [host()], etcd: { members: 3, unhealthy: [] }, missingImages: [] },
-  ...changes,
+const read = (changes: Partial<Release> = {}, sizeBytes = 1024 ** 2): ReadRelease => ({
+  ...{ ref: releaseRef(), release: release(changes), sizeBytes, layers: [] },
 });
 
-const packages = (architecture: string) =>
+/** The release on the way to it. */
+const earlier = (changes: Partial<Release> = {}, sizeBytes = 1024 ** 2): ReadRelease => ({
+  ...read({ version: '1.5.0', ...changes }, sizeBytes),
+  ref: releaseRef('1.5.0', 'e'),
+});
+
+const fleet = (changes: Partial<FleetReading> & { readonly release?: Release } = {}): FleetReading => {
+  const target = changes.target ?? { ...read(), ...(changes.release !== undefined && { release: changes.release }) };
+  return {
+    ...{ fleet: 'lab', target, policy: defaultPolicy, releases: [target], hopCount: 1, chainProblems: [] },
+    ...{ hosts: [host()], etcd: { members: 3, unhealthy: [] }, missingImages: [] },
+    ...changes,
+  };
+};
+
+const twoHops: Path = {
+  path: 'hops',
+  hops: [
+    { version: '1.5.0', digest: digestOf('e'), risk: null },
+    { version: '2.0.0', digest: releaseRef().digest, risk: null },
+  ],
+};
+
+/** A fleet of one host that gets there over 1.5.0. */
+const overEarlier = (way: ReadRelease, one: HostWithPath['facts'], target = read()): Partial<FleetReading> => ({
+  ...{ target, releases: [way, target], hopCount: 2, hosts: [host({ facts: one, path: twoHops })] },
+});
+
+const packages = (architecture: string): Release =>
   release({
     host: {
       ...release().host,
@@ -37,41 +68,95 @@ const packages = (architecture: string) =>
     },
   });
 
-const reading = (state: HostReading['facts']): HostReading => host({ facts: state });
+const reading = (state: HostWithPath['facts']): HostWithPath => host({ facts: state });
 
 describe('what preflight says', () => {
   const old = { name: 'sample', version: '1.0.0', digest: digestOf('a') };
-  const daemon = (version: string, restorable: boolean): HostReading =>
+  const kept = (restorable: boolean): HostFacts['packages'] => ({ daemon: { version: '1.0', restorable } });
+  const daemon = (version: string, restorable: boolean): HostWithPath =>
     reading(facts({ packages: { daemon: { version, restorable } } }));
-  const cases: readonly [title: string, changes: Partial<FleetReading>, severity: string | null, what: RegExp][] = [
-    ['all is well', {}, null, /./],
-    ['one etcd member of three away', { etcd: { members: 3, unhealthy: ['b'] } }, 'error', /1 of 3 .* one more/],
-    ['one etcd member of five away', { etcd: { members: 5, unhealthy: ['b'] } }, 'warning', /1 of 5/],
-    ['etcd of one member', { etcd: { members: 1, unhealthy: [] } }, null, /./],
-    ['engine away', { hosts: [host({ engineProblem: 'no answer', facts: null })] }, 'error', /no answer/],
-    ['facts unreadable', { hosts: [host({ facts: null, factsProblem: 'bad' })] }, 'error', /bad/],
-    ['disk too small', { hosts: [reading(facts({ diskFreeBytes: 1024 ** 2 }))] }, 'error', /1 MiB free/],
-    ['clock ahead', { hosts: [host({ clockSkewMs: 40_000 })] }, 'warning', /40 s ahead/],
-    ['clock behind', { hosts: [host({ clockSkewMs: -40_000 })] }, 'warning', /40 s behind/],
-    ['clock a little off', { hosts: [host({ clockSkewMs: 20_000 })] }, null, /./],
-    ['stuck', { hosts: [reading(facts({ phase: 'stuck' }))] }, 'error', /is stuck/],
-    ['another at work', { hosts: [reading(facts({ phase: 'installing' }))] }, 'error', /is at work/],
-    ['downgrade', { hosts: [host({ jump: 'downgrade', facts: facts({ installed: old }) })] }, 'error', /newer/],
+  const cases: readonly [title: string, changes: Parameters<typeof fleet>[0], severity: string | null, what: RegExp][] =
     [
-      'no supported jump',
-      { hosts: [host({ jump: 'unsupported', facts: facts({ installed: old }) })] },
-      'error',
-      /over/,
-    ],
-    ['another product', { hosts: [reading(facts({ installed: { ...old, name: 'x' } }))] }, 'error', /another product/],
-    ['packages of this architecture', { release: packages('amd64') }, null, /./],
-    ['packages for every architecture', { release: packages('all') }, null, /./],
-    ['packages of another architecture', { release: packages('arm64') }, 'error', /is x86_64; .* arm64/],
-    ['package without a way back', { release: packages('all'), hosts: [daemon('1.0', false)] }, 'error', /no way back/],
-    ['package with a way back', { release: packages('all'), hosts: [daemon('1.0', true)] }, null, /./],
-    ['package that is there', { release: packages('all'), hosts: [daemon('2.0.0', false)] }, null, /./],
-    ['unreadable value on the bus', { hosts: [host({ busProblems: ['unreadable order'] })] }, 'warning', /unreadable/],
-  ];
+      ['all is well', {}, null, /./],
+      ['one etcd member of three away', { etcd: { members: 3, unhealthy: ['b'] } }, 'error', /1 of 3 .* one more/],
+      ['one etcd member of five away', { etcd: { members: 5, unhealthy: ['b'] } }, 'warning', /1 of 5/],
+      ['etcd of one member', { etcd: { members: 1, unhealthy: [] } }, null, /./],
+      ['engine away', { hosts: [host({ engineProblem: 'no answer', facts: null })] }, 'error', /no answer/],
+      ['facts unreadable', { hosts: [host({ facts: null, factsProblem: 'bad' })] }, 'error', /bad/],
+      ['disk too small', { hosts: [reading(facts({ diskFreeBytes: 1024 ** 2 }))] }, 'error', /1 MiB free/],
+      ['clock ahead', { hosts: [host({ clockSkewMs: 40_000 })] }, 'warning', /40 s ahead/],
+      ['clock behind', { hosts: [host({ clockSkewMs: -40_000 })] }, 'warning', /40 s behind/],
+      ['clock a little off', { hosts: [host({ clockSkewMs: 20_000 })] }, null, /./],
+      ['stuck', { hosts: [reading(facts({ phase: 'stuck' }))] }, 'error', /is stuck/],
+      ['another at work', { hosts: [reading(facts({ phase: 'installing' }))] }, 'error', /is at work/],
+      [
+        'no path',
+        {
+          hosts: [
+            host({ path: { path: 'none', because: 'from where …', remedy: 'go' }, facts: facts({ installed: old }) }),
+          ],
+        },
+        'error',
+        /^is on sample 1.0.0, from where …$/,
+      ],
+      [
+        'an earlier release that is gone',
+        { chainProblems: [error(null, '1.5.0 is gone', 'push it')] },
+        'error',
+        /is gone/,
+      ],
+      ['more hops than an upgrade has', { hopCount: 17 }, 'error', /need 17 releases on their way, .* at most 16 hops/],
+      [
+        'an image that is missing on the way',
+        {
+          ...overEarlier(earlier({ services: [service('web', 'r/web@sha256:1')] }), facts()),
+          missingImages: [{ image: 'r/web@sha256:1', problem: 'gone' }],
+        },
+        'error',
+        /image r\/web@sha256:1 of sample 1.5.0 can't be pulled: gone/,
+      ],
+      [
+        'a disk that is too small for the largest hop',
+        overEarlier(earlier({}, 1024 ** 3), facts({ diskFreeBytes: 1024 ** 3 })),
+        'error',
+        /^1024 MiB free, sample 1.5.0 needs 3328 MiB/,
+      ],
+      [
+        'a package without a way back in the first hop',
+        overEarlier(earlier({ host: packages('all').host }), facts({ packages: kept(false) })),
+        'error',
+        /no way back/,
+      ],
+      [
+        'a package of a later hop, which the hop before keeps',
+        overEarlier(earlier(), facts({ packages: kept(false) }), read({ host: packages('all').host })),
+        null,
+        /./,
+      ],
+      [
+        'what is not as the last upgrade left it',
+        { hosts: [reading(facts({ drift: ['/etc/a differs', 'package b is gone'] }))] },
+        'warning',
+        /^no longer is as the last upgrade left it: \/etc\/a differs; package b is gone$/,
+      ],
+      ['packages of this architecture', { release: packages('amd64') }, null, /./],
+      ['packages for every architecture', { release: packages('all') }, null, /./],
+      ['packages of another architecture', { release: packages('arm64') }, 'error', /is x86_64; .* arm64/],
+      [
+        'package without a way back',
+        { release: packages('all'), hosts: [daemon('1.0', false)] },
+        'error',
+        /no way back/,
+      ],
+      ['package with a way back', { release: packages('all'), hosts: [daemon('1.0', true)] }, null, /./],
+      ['package that is there', { release: packages('all'), hosts: [daemon('2.0.0', false)] }, null, /./],
+      [
+        'unreadable value on the bus',
+        { hosts: [host({ busProblems: ['unreadable order'] })] },
+        'warning',
+        /unreadable/,
+      ],
+    ];
 
   it.each(cases)('%s', (...[, changes, severity, what]) => {
     const findings = judgePreflight(fleet(changes));
@@ -92,13 +177,13 @@ describe('whatever the hosts are like', () => {
     diskFreeBytes: fc.integer({ min: 0, max: 2 ** 32 }),
     clockSkewMs: fc.integer({ min: -100_000, max: 100_000 }),
     phase: fc.constantFrom('idle', 'installing', 'done', 'stuck', 'reverted'),
-    jump: fc.constantFrom('none', 'same', 'supported', 'unsupported', 'downgrade'),
+    path: fc.constantFrom<Path>({ path: 'new' }, { path: 'there' }, twoHops),
     isThere: fc.boolean(),
   });
   const toReading = (one: typeof anyReading extends fc.Arbitrary<infer Value> ? Value : never, index: number) =>
     host({
       host: parseHostId(`host-${index + 1}`),
-      ...{ engineProblem: one.engineProblem, clockSkewMs: one.clockSkewMs, jump: one.jump },
+      ...{ engineProblem: one.engineProblem, clockSkewMs: one.clockSkewMs, path: one.path },
       factsProblem: one.hasFacts ? null : one.factsProblem,
       facts: !one.hasFacts
         ? null

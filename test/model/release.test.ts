@@ -11,7 +11,7 @@ import {
   type Release,
   type Step,
 } from '../../model/release.ts';
-import { service } from '../fakes/release.ts';
+import { backup, migration, release, service } from '../fakes/release.ts';
 import { RUNS } from './runs.ts';
 
 describe('a release for certain fleets', () => {
@@ -74,24 +74,24 @@ test('a host needs the images of all container steps, each once, and the registr
     container('dns-2', 'r/dns@sha256:1'),
   ];
   const health = { probes: [], minHealthyTimeMs: 0, deadlineMs: 1 };
-  const release: Release = {
-    ...{
-      schema: 1,
-      name: 'sample',
-      version: '2.0.0',
-      upgradesFrom: [],
-      fleets: [],
-      services: [],
-      units: [],
-      contents: [],
-    },
+  const needy: Release = {
+    ...{ schema: 1, name: 'sample', version: '2.0.0', upgradesFrom: [], chain: [], components: {}, fleets: [] },
+    ...{ services: [], units: [], migrations: [], backup: null, contents: [] },
     host: { deadlineMs: 1, diskFreeBytes: 0, steps, health },
   };
 
-  expect(hostImages(release)).toEqual(['r/dns@sha256:1', 'r/web@sha256:2']);
+  expect(hostImages(needy)).toEqual(['r/dns@sha256:1', 'r/web@sha256:2']);
   expect(
-    releaseImages({ ...release, services: [service('web', 'r/web@sha256:2'), service('ui', 'r/ui@sha256:3')] }),
+    releaseImages({ ...needy, services: [service('web', 'r/web@sha256:2'), service('ui', 'r/ui@sha256:3')] }),
   ).toEqual(['r/dns@sha256:1', 'r/web@sha256:2', 'r/ui@sha256:3']);
+});
+
+test('the registry needs the images of migrations and of the backup before them, hosts do not', () => {
+  const migrations = [migration('a'), migration('b'), migration('c', { image: 'r/c@sha256:4' })];
+  const migrating = release({ migrations, backup: { ...backup, image: 'r/dump@sha256:5' } });
+
+  expect(hostImages(migrating)).toEqual([]);
+  expect(releaseImages(migrating)).toEqual([migrations[0]?.image, 'r/c@sha256:4', 'r/dump@sha256:5']);
 });
 
 test('services that others rest on go first, each kind in declared order', () => {

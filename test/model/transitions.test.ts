@@ -8,6 +8,7 @@ import {
   advanceUpgrade,
   isOver,
   standingTransitions,
+  hopTransitions,
   upgradeTransitions,
   type UpgradeState,
 } from '../../model/upgrade.ts';
@@ -19,6 +20,7 @@ const tables: readonly { name: string; table: Table; start: string }[] = [
   { name: 'agent', table: agentTransitions, start: 'idle' },
   { name: 'host', table: hostTransitions, start: 'pending' },
   { name: 'upgrade', table: upgradeTransitions, start: 'running' },
+  { name: 'hop', table: hopTransitions, start: 'pending' },
   { name: 'service', table: standingTransitions, start: 'pending' },
   { name: 'member', table: memberTransitions, start: 'Active' },
 ];

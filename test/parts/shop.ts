@@ -61,7 +61,8 @@ export async function openShop(version: string, fault: ShopFault = { kind: 'none
 const script = (folder: string, name: ShopScript): string => join(folder, `shop-${name}.mjs`);
 
 async function layScripts(folder: string, values: Readonly<Record<string, string>>): Promise<void> {
-  const names = (await readdir(SOURCE)).filter((name) => name.endsWith('.mjs'));
+  // The ledger lies beside them for what they share.
+  const names = (await readdir(SOURCE)).filter((name) => name.endsWith('.mjs') && name !== 'ledger.mjs');
   await Promise.all(
     names.map(async (name) => {
       const text = await readFile(join(SOURCE, name), 'utf8');

@@ -31,7 +31,15 @@ export type Workshop = {
 /** Builds what units are made of in the folder, and publishes it in the registry at `address`. */
 export async function openWorkshop(folder: string, address: string): Promise<Workshop> {
   const [layer, agent] = await Promise.all([busyboxLayer(join(folder, 'layers')), buildAgent()]);
-  return { publish: (unit) => publish({ folder, address, layer, agent }, unit) };
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    // One after another: two that bring the registry the same layer at the same moment may be told that it does not have it.
+    publish: (unit) => {
+      const published = last.then(() => publish({ folder, address, layer, agent }, unit));
+      last = published.catch(() => undefined);
+      return published;
+    },
+  };
 }
 
 /** What the web of a slot answers. */

@@ -16,9 +16,13 @@ describe('a release.yaml that is right', () => {
       name: 'sample',
       version: '1.2.3',
       upgradesFrom: [],
+      chain: [],
+      components: {},
       fleets: [],
       services: [],
       units: [],
+      migrations: [],
+      backup: null,
       host: {
         deadlineMs: 600_000,
         diskFreeBytes: 200 * 1024 ** 2,
@@ -28,7 +32,12 @@ describe('a release.yaml that is right', () => {
     expect(release.host.steps[0]).toEqual({
       id: 'config',
       type: 'files',
-      files: [{ from: 'files/app.conf', to: '/etc/sample/app.conf', mode: '0644', owner: 'root', group: 'root' }],
+      files: [
+        {
+          ...{ from: 'files/app.conf', to: '/etc/sample/app.conf', mode: '0644', owner: 'root', group: 'root' },
+          ifEdited: 'replace',
+        },
+      ],
     });
   });
 
@@ -143,11 +152,6 @@ host:
 
   test.each([
     ['a misspelled field', 'nmae: b', '1:1: nmae: unknown field'],
-    [
-      'migrations, which a later version knows',
-      'migrations: []',
-      '1:1: migrations: not supported by this version of refit',
-    ],
     ['a field that is there twice', 'name: b', '2:1: map keys must be unique'],
     ['a schema of a later version', 'schema: 2', '1:1: schema: expected 1, got 2'],
   ])('refuses %s', async (_what, line, problem) => {

@@ -9,6 +9,7 @@ import { readActiveInMap } from '../../drivers/haproxy/running-map.ts';
 import type { ReleaseRef } from '../../model/release.ts';
 import type { Slot } from '../../model/unit.ts';
 import { eventually } from '../eventually.ts';
+import { sample } from '../nightly.ts';
 import { buildKilledWorker } from '../parts/kept-worker.ts';
 import { startRuntimeProxy, type RuntimeProxy } from '../parts/runtime-proxy.ts';
 import { failuresOf, startRequests, turnsOf, type Asked } from '../parts/slot-requests.ts';
@@ -43,8 +44,11 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** When it dies, of the one command that sets its running map. */
+const balancerKills = ['before', 'after'] as const;
+
 describe('kill -9 of the load balancer in the cutover', () => {
-  test.concurrent.each(['before', 'after'] as const)(
+  test.concurrent.each(sample('kills of the load balancer', balancerKills, 1))(
     '%s its running map is set: what it starts with is what the worker said',
     { timeout: UPGRADE_MS },
     async (moment) => {
@@ -85,7 +89,7 @@ const engineKills = [
 ] as const satisfies readonly (readonly [string, string, Sight])[];
 
 describe('kill -9 of an engine', () => {
-  test.each(engineKills)(
+  test.each(sample('kills of an engine', engineKills, 1))(
     '%s: the upgrade ends well or returns, and the earlier slot serves all along',
     { timeout: UPGRADE_MS },
     async (_when, step, sight) => {

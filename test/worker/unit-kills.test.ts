@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { eventually } from '../eventually.ts';
+import { isNightly, sample } from '../nightly.ts';
 import { followContainers, type ContainerEvents } from '../parts/container-events.ts';
 import { buildKilledWorker } from '../parts/kept-worker.ts';
 import { openWorkshop } from '../parts/small-unit.ts';
@@ -20,8 +21,14 @@ import type { Kill, Sight } from './killed-unit/kills.ts';
  */
 const UPGRADE_MS = 900_000;
 
+/** Kills of an upgrade, and of one that returns, in the ordinary run: a fifth of all. */
+const SAMPLED = 6;
+
 const points = ['before', 'during', 'after'] as const;
 type Point = (typeof points)[number];
+
+/** Which of the steps' kills are done, and a word for it in names. */
+type Fate = { readonly name: string; readonly killsOf: (steps: Steps) => readonly Kill[] };
 
 /** Steps, and what is waited for in the middle of one before the worker dies; the number: that it comes so often. */
 type Steps = Readonly<Record<string, readonly [Sight, number]>>;
@@ -66,26 +73,36 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-test.concurrent.each(points)(
+test.skipIf(!isNightly).concurrent.each(points)(
   'kill -9 of the worker %s each step loses no request: the next one finishes the upgrade, or its return',
   { timeout: UPGRADE_MS },
   async (point) => {
-    await Promise.all([upgradeAll(point), returnAll(point)]);
+    const fate = { name: point, killsOf: (steps: Steps) => killsAt(steps, point) };
+    await Promise.all([upgradeAll(fate), returnAll(fate)]);
+  },
+);
+
+test.skipIf(isNightly)(
+  'kill -9 of the worker before, during and after some of the steps loses no request: the next one finishes the work',
+  { timeout: UPGRADE_MS },
+  async () => {
+    await Promise.all([upgradeAll(sampled), returnAll(sampled)]);
   },
 );
 
 /** Of the steps from the start of the new slot's services on. */
-async function upgradeAll(point: Point): Promise<void> {
-  await using lane = await openLane(site, { unit: `there-${point}` });
+async function upgradeAll({ name, killsOf }: Fate): Promise<void> {
+  await using lane = await openLane(site, { unit: `there-${name}` });
   const second = await install(lane, []);
-  await lane.worker.plan(killsOf(stepsThere, point));
+  const kills = killsOf(stepsThere);
+  await lane.worker.plan(kills);
   const load = startLoad(lane);
 
   const ended = await lane.worker.during((await lane.upgrade(second)).end());
 
   await load.stop();
   expect(ended, ended.because).toMatchObject({ state: 'succeeded', active: 'green', standby: null });
-  await expectAllDone(lane, stepsThere);
+  await expectAllDone(lane, kills);
   expectServed(load, ['blue', 'green']);
   expect(await lane.notes()).toEqual(['orders-up', 'account-up', 'smoke-up', 'tidy-up']);
   expect((await standingOf(hosts, lane.unit, 'blue')).all).toEqual([]);
@@ -95,12 +112,14 @@ async function upgradeAll(point: Point): Promise<void> {
 }
 
 /** Of the steps up to the new slot's data, and of the way back once it took the requests. */
-async function returnAll(point: Point): Promise<void> {
-  await using lane = await openLane(site, { unit: `back-${point}` });
-  const second = await install(lane, killsOf(installSteps, point));
-  await expectAllDone(lane, installSteps);
+async function returnAll({ name, killsOf }: Fate): Promise<void> {
+  await using lane = await openLane(site, { unit: `back-${name}` });
+  const first = killsOf(installSteps);
+  const second = await install(lane, first);
+  await expectAllDone(lane, first);
   const before = await standingOf(hosts, lane.unit, 'blue');
-  await lane.worker.plan(killsOf(stepsBack, point));
+  const kills = killsOf(stepsBack);
+  await lane.worker.plan(kills);
   const load = startLoad(lane);
 
   const upgrade = await lane.upgrade(second, { keepMs: UPGRADE_MS });
@@ -110,7 +129,7 @@ async function returnAll(point: Point): Promise<void> {
 
   await load.stop();
   expect(ended, `${answer} ${ended.because}`).toMatchObject({ state: 'rolledBack', active: 'blue', standby: null });
-  await expectAllDone(lane, stepsBack);
+  await expectAllDone(lane, kills);
   expectServed(load, ['blue', 'green', 'blue']);
   expect(await lane.notes()).toEqual(['orders-up', 'account-up', 'smoke-up', 'orders-down']);
   expect((await standingOf(hosts, lane.unit, 'green')).all).toEqual([]);
@@ -131,11 +150,20 @@ async function install(lane: UnitLane, kills: readonly Kill[]): Promise<Awaited<
   return second;
 }
 
-const killsOf = (steps: Steps, point: Point): readonly Kill[] =>
+const killsAt = (steps: Steps, point: Point): readonly Kill[] =>
   Object.entries(steps).map(([step, [sight, count]]) => ({
     ...{ step, victim: null },
     moment: point === 'during' ? { sight, count } : point,
   }));
+
+/** Of each lane's kills some, at any of the points. */
+const sampled: Fate = {
+  name: 'sampled',
+  killsOf: (steps) => {
+    const all = points.flatMap((point) => killsAt(steps, point));
+    return sample(`kills in ${Object.keys(steps).length} steps`, all, Math.min(SAMPLED, Object.keys(steps).length));
+  },
+};
 
 type Load = { readonly requests: SlotRequests; readonly samples: SwitchSamples; readonly stop: () => Promise<void> };
 
@@ -148,9 +176,9 @@ function startLoad({ balancer }: UnitLane): Load {
   return { requests, samples, stop };
 }
 
-async function expectAllDone(lane: UnitLane, steps: Steps): Promise<void> {
+async function expectAllDone(lane: UnitLane, kills: readonly Kill[]): Promise<void> {
   expect(await lane.worker.missed()).toEqual([]);
-  expect(lane.worker.deaths()).toBeGreaterThanOrEqual(Object.keys(steps).length);
+  expect(lane.worker.deaths()).toBeGreaterThanOrEqual(kills.length);
 }
 
 /** Each request, by the slot whose turn it was; and it was one slot's turn at each moment. */

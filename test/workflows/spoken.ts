@@ -15,7 +15,7 @@ export class Spoken {
   /** Accepted: what happens next. Refused: why. */
   async command(
     name: string,
-    argument: OperatorCommand & { readonly host?: HostId; readonly step?: string } = {},
+    argument: OperatorCommand & { readonly host?: HostId; readonly step?: string; readonly to?: string } = {},
   ): Promise<string> {
     try {
       const answer = await this.handle.executeUpdate<CommandAnswer, [unknown]>(name, { args: [argument] });

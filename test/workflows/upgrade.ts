@@ -74,6 +74,7 @@ export async function startUpgrade(start: {
     reference: 'registry.lab:5000/sample:2.0.0',
     digest: fleet.release.digest,
     policy: { ...quickPolicy, ...start.policy },
+    tree: null,
     requestedBy: 'test',
   };
   const handle = await client.workflow.start(upgradeFleetType, {

@@ -12,7 +12,8 @@ take() {
   done
 }
 
-set -- "$programs/postgres" "$programs/initdb" "$programs/psql" "$programs/pg_isready" \
+set -- "$programs/postgres" "$programs/initdb" "$programs/psql" "$programs/pg_isready" "$programs/pg_dump" \
+  "$programs/pg_restore" \
   "$libraries/plpgsql.so" "$libraries/dict_snowball.so" \
   /usr/bin/setpriv /bin/sh /bin/chown /bin/mkdir /bin/mv /bin/rm
 take "$@"

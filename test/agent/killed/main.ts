@@ -56,6 +56,7 @@ void runAgent(
       agent: 'kill',
       phase,
       packages: {},
+      drift: [],
     }),
     log: () => undefined,
   },

@@ -109,8 +109,9 @@ function makeRelease(world: World): Release {
   const probes = random.chance(0.5) ? [{ type: 'unit', unit: 'x' } as const] : [];
   const health = { probes, minHealthyTimeMs: 300, deadlineMs: 2_000 };
   const host = { deadlineMs: 60_000, diskFreeBytes: 0, steps, health };
-  const rest = { upgradesFrom: [], fleets: [], units: [], contents: [] };
-  return { schema: 1, name: 'sim', version: '2', host, services: [dns], ...rest };
+  const rest = { upgradesFrom: [], chain: [], components: {}, fleets: [], units: [], contents: [] };
+  const none = { migrations: [], backup: null };
+  return { schema: 1, name: 'sim', version: '2', host, services: [dns], ...rest, ...none };
 }
 
 const dns: ServiceRelease = {

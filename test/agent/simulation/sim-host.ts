@@ -278,6 +278,7 @@ export class SimHost {
     const take = (what: string, ms = 40): Promise<void> => this.#take(process, what, ms);
     const wanted = (place: StepPlace): string => place.release.version;
     return {
+      question: () => null,
       check: async (step, place) => {
         await take(`check ${step.id}`, 5);
         return this.things.get(thingOf(step)) === wanted(place);

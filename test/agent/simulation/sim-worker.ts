@@ -211,7 +211,7 @@ export class SimWorker {
     this.#sequence += 1;
     const { upgrade, release } = this.#mission;
     const base = { v: 1, upgrade, hop: 0, epoch: this.#epoch, sequence: this.#sequence, release } as const;
-    return { ...base, step: null, service: null, start: 'now', deadlineMs: 60_000, ...asked };
+    return { ...base, step: null, service: null, edited: null, start: 'now', deadlineMs: 60_000, ...asked };
   }
 
   async #put(host: HostId, order: Order): Promise<Order> {

@@ -39,6 +39,17 @@ export async function startShopLoad(
   };
 }
 
+/** What the work ends with, and what came of the requests that went on beside it, a few hundred a second. */
+export async function besideRequests<Result>(
+  work: () => Promise<Result>,
+): Promise<readonly [Result, readonly ShopRequest[]]> {
+  const load = await startShopLoad('light');
+  const result = await work();
+  const requests = await load.stop();
+  console.info(`beside it: ${loadText(requests)}`);
+  return [result, requests];
+}
+
 /** The slot that a request of two seconds is answered by, from its begin to its end: others like it are at work then. */
 export async function answersSlow(): Promise<Slot> {
   const response = await fetch(`${(await shopAddresses()).web}/slow?ms=2000`);

@@ -62,10 +62,12 @@ export function tellFiles(unit: Manifest): Manifest {
   });
   const { tests, addOns } = unit as { readonly tests: readonly Manifest[]; readonly addOns: readonly Manifest[] };
   const fail = "console.log('FAILED on purpose'); process.exitCode = 3;";
+  // A first process without a handler does not end at SIGTERM.
+  const goOn = "process.on('SIGTERM', () => process.exit(0)); setInterval(() => undefined, 60_000);";
   return {
     ...unit,
     tests: tests.map((part) => telling(part, fail)),
-    addOns: addOns.map((part) => telling(part, 'setInterval(() => undefined, 60_000);')),
+    addOns: addOns.map((part) => telling(part, goOn)),
   };
 }
 

@@ -71,21 +71,19 @@ export async function effects(host: string): Promise<Readonly<Record<string, num
 
 /** Every host is at the version, and every step's effect is there once. */
 export async function everyStepOnce(version: string): Promise<void> {
-  for (const host of hosts) {
-    const found = { version: await installedVersion(host), ...(await effects(host)) };
-    const { [`slow ${version}`]: slow, [`fragile ${version}`]: fragile } = found as Record<string, unknown>;
-    if (found.version !== version || slow !== 1 || fragile !== 1) {
-      throw new Error(`${host}: expected ${version} and each step's effect once, got ${JSON.stringify(found)}`);
-    }
-  }
+  await Promise.all(hosts.map(async (host) => expectStepsOnce(host, version)));
+}
+
+async function expectStepsOnce(host: string, version: string): Promise<void> {
+  const [installed, done] = await Promise.all([installedVersion(host), effects(host)]);
+  if (installed === version && done[`slow ${version}`] === 1 && done[`fragile ${version}`] === 1) return;
+  const found = JSON.stringify({ version: installed, ...done });
+  throw new Error(`${host}: expected ${version} and each step's effect once, got ${found}`);
 }
 
 /** No test leaves a held host, a broken host or a running upgrade behind. */
 export async function settleFleet(): Promise<void> {
-  for (const host of hosts) {
-    await removeFile(host, HOLD_FILE);
-    await removeFile(host, BREAK_FILE);
-  }
+  await Promise.all(hosts.flatMap((host) => [HOLD_FILE, BREAK_FILE].map(async (file) => removeFile(host, file))));
   const upgrades = await refitJson<{ upgrades: readonly Upgrade[] } | readonly Upgrade[]>(['upgrades', 'list']);
   const list = 'upgrades' in upgrades ? upgrades.upgrades : upgrades;
   for (const { id, state } of list) {
