@@ -29,7 +29,6 @@ export type FactsOptions = {
 
 /** What can be known of a host without touching it. */
 export function readFacts(places: Places, { agent, phase, packages, drift }: FactsOptions): HostFacts {
-  const installed = readInstalled(places);
   const { freeBytes, totalBytes } = freeSpace(places.state);
   return {
     diskFreeBytes: freeBytes,
@@ -37,11 +36,11 @@ export function readFacts(places: Places, { agent, phase, packages, drift }: Fac
     kernel: release(),
     architecture: arch(),
     clockMs: Date.now(),
-    installed,
+    installed: readInstalled(places),
     agent,
     phase,
     packages: packageFacts(places, packages),
-    drift: drift(installed),
+    drift: drift(),
   };
 }
 

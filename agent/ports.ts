@@ -1,6 +1,6 @@
 import type { AgentPhase } from '../model/agent-phase.ts';
 import type { HostFacts, InstalledRelease } from '../model/bus.ts';
-import type { UpgradeId } from '../model/ids.ts';
+import type { HostId, UpgradeId } from '../model/ids.ts';
 import type { Bus, Clock } from '../model/ports.ts';
 import type { Probe, Release, ReleaseRef } from '../model/release.ts';
 import type { EditedAnswer } from '../model/upgrade.ts';
@@ -53,15 +53,16 @@ export interface Releases {
 
 /** A step's place: which release it comes from, where it keeps what undo needs, what it noted before it began. */
 export type StepPlace = {
+  readonly host: HostId;
   readonly release: ReleaseRef;
   readonly upgrade: UpgradeId;
+  /** What the host was on when the work was accepted; null: nothing of refit's. */
+  readonly was: InstalledRelease | null;
+  /** An operator's answer for edited files that ask; null: none was given. */
+  readonly edited: EditedAnswer | null;
   /** Name of the journal, which names the undo folder. */
   readonly journal: string;
   readonly index: number;
-  /** On which the host was when the work began. */
-  readonly was: InstalledRelease | null;
-  /** An operator's answer for files that an administrator edited; null: none was given. */
-  readonly edited: EditedAnswer | null;
   /** What `capture` returned; null before that. */
   readonly before: Json;
   readonly signal: AbortSignal;
@@ -83,8 +84,8 @@ export interface HostSteps {
   undo(step: HostStep, place: StepPlace): Promise<void>;
   /** After every step was undone, forward: brings back what runs. Idempotent. */
   settle(step: HostStep, place: StepPlace): Promise<void>;
-  /** Why it can't go without an operator's answer, for people; null: it can. Changes nothing. */
-  question(step: HostStep, place: StepPlace): string | null;
+  /** Why it can't begin without an operator's answer, for people; null: it can. Changes nothing. */
+  question(step: HostStep, place: StepPlace): Promise<string | null>;
   /** Whether the step could work here; changes nothing. */
   probe(step: HostStep, place: StepPlace): Promise<Probed>;
 }

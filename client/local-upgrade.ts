@@ -1,4 +1,4 @@
-import { EngineError, type Engine, type Job, type JobOutcome } from '../model/engine.ts';
+import type { Engine, Job, JobOutcome } from '../model/engine.ts';
 import type { UpgradeId } from '../model/ids.ts';
 import {
   LOCAL_BINDS,
@@ -174,9 +174,3 @@ const wordsOf = (outcome: JobOutcome): string =>
   outcome.outcome === 'failed'
     ? outcome.message
     : `exit code ${outcome.exitCode}: ${outcome.lines.slice(-3).join(' | ') || 'it said nothing'}`;
-
-/** An engine that does not answer at all. */
-export function asUnreachable(error: unknown): unknown {
-  const isAway = error instanceof EngineError && (error.kind === 'unreachable' || error.kind === 'deadline');
-  return isAway ? new Unreachable(`${error.message}; nothing was changed`, { cause: error }) : error;
-}

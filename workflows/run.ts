@@ -21,6 +21,7 @@ import { HopRun } from './hop-run.ts';
 import { hostsOfPath } from './hosts-of-path.ts';
 import { MigrationRecords } from './migration-records.ts';
 import { Operated, type OperatorWishes } from './operated.ts';
+import { plannedHops } from './planned-hops.ts';
 import { searchAttributes } from './search-attributes.ts';
 import { Traffic } from './traffic.ts';
 import { forwardOnlyOf } from './way-back.ts';
@@ -95,7 +96,7 @@ export class Run extends Operated {
 
   setPlan(plan: PreflightResult): void {
     this.plan = plan;
-    this.hops = plan.hops.map((planned) => new HopRun(planned));
+    this.hops = plannedHops(plan, this.input.upgrade).map((planned) => new HopRun(planned));
     this.findings = plan.findings;
   }
 

@@ -55,7 +55,7 @@ async function upgradeHost(wave: Wave, planned: PlannedHost): Promise<void> {
 async function order({ input }: Wave, { name: host, from }: PlannedHost): Promise<HostOutcome> {
   const { fleet, upgrade, release, action, epoch, deadlineMs, silenceMs } = input;
   const sequence = input.sequence + input.hosts.findIndex(({ name }) => name === host);
-  const edited = input.edited.find((one) => one.host === host)?.answer ?? null;
+  const edited = input.edited?.find((one) => one.host === host)?.answer ?? null;
   const summary = `${action} ${release.version} on ${host}`;
   const ordered = { fleet, upgrade, release, action, edited, epoch, sequence, deadlineMs, silenceMs, host, from };
   return onHost.orderHost.executeWithOptions({ summary }, [ordered]);

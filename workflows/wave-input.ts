@@ -16,8 +16,8 @@ export type WaveInput = {
   readonly name: string;
   readonly action: 'install' | 'revert';
   readonly hosts: readonly PlannedHost[];
-  /** Operators' answers about files that an administrator edited; of hosts that have none there is none. */
-  readonly edited: readonly { readonly host: HostId; readonly answer: EditedAnswer }[];
+  /** Operators' answers about files that an administrator edited; upgrades that began before there was such a thing don't say it. */
+  readonly edited?: readonly { readonly host: HostId; readonly answer: EditedAnswer }[];
   readonly maxUnavailable: number;
   readonly gatekeeper: boolean;
   readonly deadlineMs: number;

@@ -180,11 +180,19 @@ export function stepRun(
   const step = work.host.steps[index];
   assert(step !== undefined, `no step ${index} in ${work.journal}`);
   const state = work.steps.get(index) ?? null;
-  const { release, upgrade, edited } = work.order;
   const before = state?.before ?? null;
-  const place = { release, upgrade, journal: work.journal, index, was: work.before, edited, before, signal };
-  return { step, state, place };
+  return { step, state, place: { ...orderPlace(context, work), journal: work.journal, index, before, signal } };
 }
+
+/** What is the same for all steps of a work. */
+export const orderPlace = (
+  { identity }: Pick<AgentContext, 'identity'>,
+  { order, before }: Pick<Work, 'order' | 'before'>,
+): Pick<StepPlace, 'host' | 'release' | 'upgrade' | 'was' | 'edited'> => ({
+  ...{ host: identity.host, release: order.release, upgrade: order.upgrade, was: before },
+  // Orders in journals of before there was an answer to give have none.
+  edited: order.edited ?? null,
+});
 
 const isRebooted = (context: AgentContext, state: StepState | null): boolean =>
   state !== null && state.bootId !== context.bootId;

@@ -8,7 +8,9 @@ import type { Bell } from './bell.ts';
 import type { StepPlace } from '../ports.ts';
 import type { AgentContext } from './context.ts';
 import { judgeOrder, type Verdict } from './judge.ts';
+import { orderPlace } from './install.ts';
 import { withLimit } from './limit.ts';
+import { findQuestion } from './question.ts';
 import { readHostWork, type HostWork, type HostWorkReading } from '../host-work.ts';
 import { appendOrFreeRoom } from './record-anyway.ts';
 import type { Answered } from './records.ts';
@@ -95,42 +97,38 @@ async function accept(context: AgentContext, order: Order): Promise<void> {
   );
 }
 
-/** An order for members that can't be upgraded here is refused before the first of them is touched. */
+/**
+ * An order for members that can't be upgraded here is refused before the first of them is touched, and an install that needs
+ * an operator's word before its first step: a host that is as it was can be tried again.
+ */
 async function readAsked(context: AgentContext, order: Order): Promise<HostWorkReading> {
   const verified = await context.ports.releases.verify(order.release);
   const asked = verified.ok ? readHostWork(order, verified.release) : verified;
   if (!asked.ok) return asked;
-  if (order.action !== 'service') return questioned(context, order, asked.host) ?? asked;
+  const isService = order.action === 'service';
   try {
-    return (await refusedMember(context, order, asked.host)) ?? asked;
+    const refused = isService ? refusedMember(context, order, asked.host) : undecided(context, order, asked.host);
+    return (await refused) ?? asked;
   } catch (error) {
-    return { ok: false, problem: `the members could not be looked at: ${messageOf(error)}; nothing was done` };
+    const what = isService ? 'the members' : 'edited files';
+    return { ok: false, problem: `${what} could not be looked at: ${messageOf(error)}; nothing was done` };
   }
-}
-
-/** Files that ask are found before anything is touched; whoever is on this release already has answered. */
-function questioned(context: AgentContext, order: Order, host: HostWork): Refused | null {
-  const { ports } = context;
-  const { release, upgrade } = order;
-  const { signal } = new AbortController();
-  for (const [index, step] of host.steps.entries()) {
-    const question = ports.steps.question(step, {
-      ...{ ...probePlace(context, order), release, upgrade, index, signal },
-    });
-    if (question !== null) return { ok: false, problem: `${question}; nothing was done` };
-  }
-  return null;
 }
 
 type Refused = Extract<HostWorkReading, { ok: false }>;
 
+async function undecided(context: AgentContext, order: Order, host: HostWork): Promise<Refused | null> {
+  const before = installedRelease(context.ledger.state);
+  const question = await findQuestion(context, { order, host, before }, new AbortController().signal);
+  return question === null ? null : { ok: false, problem: `nothing was done: ${question.text}` };
+}
+
 function refusedMember(context: AgentContext, order: Order, host: HostWork): Promise<Refused | null> {
   const { clock, steps } = context.ports;
-  const { release, upgrade } = order;
+  const place = probePlace(context, order);
   return withLimit({ clock, ms: PROBE_DEADLINE_MS }, async (signal) => {
     for (const [index, step] of host.steps.entries()) {
-      const place = { ...probePlace(context, order), release, upgrade, index, signal };
-      const { ok, evidence } = await steps.probe(step, place);
+      const { ok, evidence } = await steps.probe(step, { ...place, index, signal });
       if (!ok) return { ok, problem: `${evidence}; nothing was done` };
     }
     return null;
@@ -138,11 +136,9 @@ function refusedMember(context: AgentContext, order: Order, host: HostWork): Pro
 }
 
 /** A look that belongs to no work. */
-const probePlace = (
-  { ledger }: AgentContext,
-  { edited }: Order,
-): Pick<StepPlace, 'journal' | 'before' | 'was' | 'edited'> => ({
-  ...{ journal: 'probe', before: null, was: installedRelease(ledger.state), edited },
+const probePlace = (context: AgentContext, order: Order): Omit<StepPlace, 'index' | 'signal'> => ({
+  ...orderPlace(context, { order, before: installedRelease(context.ledger.state) }),
+  ...{ journal: 'probe', before: null },
 });
 
 async function probe(context: AgentContext, order: Order): Promise<void> {
@@ -162,8 +158,7 @@ async function look(context: AgentContext, order: Order, release: Release): Prom
   const index = release.host.steps.findIndex((step) => step.id === order.step);
   const step = release.host.steps[index];
   if (step === undefined) return { refused: `the release has no step ${order.step ?? 'null'} to probe` };
-  const { release: ref, upgrade } = order;
-  const place = { ...probePlace(context, order), release: ref, upgrade, index };
+  const place = { ...probePlace(context, order), index };
   try {
     return await withLimit({ clock: context.ports.clock, ms: PROBE_DEADLINE_MS }, async (signal) => ({
       probe: await context.ports.steps.probe(step, { ...place, signal }),

@@ -6,6 +6,7 @@ import { decideNext, type Next } from './decide.ts';
 import { handOff } from './hand-off.ts';
 import { installStep, StepProblem, verifyAlready, verifyHost } from './install.ts';
 import { withLimit } from './limit.ts';
+import { begin } from './question.ts';
 import { appendOrNote } from './record-anyway.ts';
 import { currentWork, deadlineOf, type Work } from './state.ts';
 import { finishWayBack, settleStep, undoStep } from './way-back.ts';
@@ -33,17 +34,12 @@ export async function doWork(context: AgentContext, bell: Bell, interrupt: Inter
   }
 }
 
-function begin(context: AgentContext): Promise<void> {
-  context.ledger.append({ type: 'begun' });
-  return Promise.resolve();
-}
-
 type Action = { readonly work: Work; readonly next: Exclude<Next, { next: 'rest' }>; readonly interrupt: Interrupt };
 
 async function act(context: AgentContext, { work, next, interrupt }: Action): Promise<void> {
   switch (next.next) {
     case 'begin':
-      return forward(context, interrupt, () => begin(context));
+      return forward(context, interrupt, (signal) => begin(context, work, signal));
     case 'verifyAlready':
       return forward(context, interrupt, (signal) => verifyAlready(context, work, signal));
     case 'step':

@@ -48,7 +48,7 @@ export function createHostSteps(places: Places, engine: ContainerEngine): HostSt
     verify: (step, place) => on(step, (kind, typed) => kind.verify(typed, siteOf(place))),
     undo: (step, place) => on(step, (kind, typed) => kind.undo(typed, siteOf(place))),
     settle: (step, place) => on(step, (kind, typed) => kind.settle(typed, siteOf(place))),
-    question: (step, place) => (step.type === 'files' ? questionOf(step.files, siteOf(place)) : null),
+    question: (step, place) => (step.type === 'files' ? questionOf(step, siteOf(place)) : Promise.resolve(null)),
     probe: (step, place) =>
       step.type === 'reboot'
         ? Promise.resolve({ ok: true, evidence: 'a reboot needs nothing that could be looked at before' })

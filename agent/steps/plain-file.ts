@@ -1,17 +1,9 @@
-import {
-  chownSync,
-  closeSync,
-  fchmodSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
+import { chownSync, closeSync, fchmodSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { syncFolder } from '../durable.ts';
-import { sha256 } from '../releases.ts';
+
+/** Permission bits of a mode. */
+export const PERMISSIONS = 0o7777;
 
 /** Written beside its place and renamed over it: whoever reads sees the old or the new, whole. */
 export function replaceFile(path: string, write: (partial: string) => void): void {
@@ -40,6 +32,3 @@ export function own(path: string, owner: { readonly uid: number; readonly gid: n
     closeSync(file);
   }
 }
-
-/** Of a file that is there. */
-export const sha256Of = (path: string): string => sha256(readFileSync(path));

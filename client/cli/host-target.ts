@@ -1,8 +1,10 @@
+import { join, resolve } from 'node:path';
 import { createEngine } from '../../drivers/docker/engine.ts';
 import { loadFleet, nearestFleetFile } from '../../drivers/fleet-file.ts';
-import type { EngineAccess, Fleet } from '../../model/fleet.ts';
+import { EngineError } from '../../model/engine.ts';
+import type { EngineAccess, Fleet, TlsFiles } from '../../model/fleet.ts';
 import { isName } from '../../model/ids.ts';
-import { asUnreachable } from '../local-upgrade.ts';
+import { Unreachable } from '../unreachable.ts';
 import { openFleet } from './context.ts';
 import { exitCodes, fail } from './exit.ts';
 
@@ -45,13 +47,13 @@ function ofFleet(fleet: Fleet, name: string): HostTarget {
 
 async function ofEngine(endpoint: string): Promise<HostTarget> {
   if (!ENGINE.test(endpoint)) {
-    const todo = 'one with certificates is named in the fleet file: --host NAME';
+    const todo = 'or name a host of the fleet file: --host NAME';
     fail(
       exitCodes.wrongInput,
-      `expected an engine such as ${OWN_ENGINE} or tcp://host:2375, got "${endpoint}"; ${todo}`,
+      `expected an engine such as ${OWN_ENGINE} or tcp://host:2376, got "${endpoint}"; ${todo}`,
     );
   }
-  const access = { endpoint, tls: null };
+  const access = { endpoint, tls: endpoint.startsWith('tcp:') ? certificates() : null };
   const host = await nameOf(access);
   // A fleet file is not needed here; if there is one, it says how registries are reached.
   const file = nearestFleetFile();
@@ -59,11 +61,28 @@ async function ofEngine(endpoint: string): Promise<HostTarget> {
   return { host, access, registries, agentConfig: JSON.stringify({ fleet: NO_FLEET, host, etcd: null }) };
 }
 
+/** Where Docker's own command line finds them; null: the engine is reached without. */
+function certificates(env: NodeJS.ProcessEnv = process.env): TlsFiles | null {
+  const folder = env['DOCKER_CERT_PATH'] ?? '';
+  if (folder === '') return null;
+  const file = (name: string): string => resolve(join(folder, name));
+  return { caFile: file('ca.pem'), certFile: file('cert.pem'), keyFile: file('key.pem') };
+}
+
 async function nameOf(access: EngineAccess): Promise<string> {
+  const { name } = await askEngine(() => createEngine(access).info(AbortSignal.timeout(INFO_MS)));
+  return isName(name.toLowerCase()) ? name.toLowerCase() : NO_FLEET;
+}
+
+/** Before anything is changed: an engine that does not answer is told from one that says no. */
+export async function askEngine<Result>(ask: () => Promise<Result>): Promise<Result> {
   try {
-    const { name } = await createEngine(access).info(AbortSignal.timeout(INFO_MS));
-    return isName(name.toLowerCase()) ? name.toLowerCase() : NO_FLEET;
+    return await ask();
   } catch (error) {
-    throw asUnreachable(error);
+    if (!(error instanceof EngineError)) throw error;
+    const message = `${error.message}; nothing was changed`;
+    if (error.kind !== 'unreachable' && error.kind !== 'deadline')
+      fail(exitCodes.wrongInput, message, { cause: error });
+    throw new Unreachable(message, { cause: error });
   }
 }

@@ -7,17 +7,11 @@ import { parseUpgradeId } from '../../model/ids.ts';
 import type { LocalAction } from '../../model/local-job.ts';
 import type { Clock } from '../../model/ports.ts';
 import type { EditedAnswer } from '../../model/upgrade.ts';
-import {
-  asUnreachable,
-  runLocalUpgrade,
-  type LocalOutcome,
-  type LocalPorts,
-  type LocalRequest,
-} from '../local-upgrade.ts';
+import { runLocalUpgrade, type LocalOutcome, type LocalPorts, type LocalRequest } from '../local-upgrade.ts';
 import { createLocalImages } from '../local-upgrade-image.ts';
 import { exitCodes, fail } from './exit.ts';
 import { hostDocument, hostNarrator, hostVerdict, type LocalOver } from './host-lines.ts';
-import { findTarget, type HostTarget, type TargetOptions } from './host-target.ts';
+import { askEngine, findTarget, type HostTarget, type TargetOptions } from './host-target.ts';
 import { outputOf, withExamples, type CommonOptions, type Output } from './output.ts';
 
 type HostOptions = CommonOptions &
@@ -44,7 +38,7 @@ export function registerHost(program: Command): void {
     upgrade,
     'refit host upgrade --local registry.lab:5000/sample:2.0.0                  the host that this is typed on',
     'refit host upgrade --local registry.lab:5000/sample:2.0.0 --host web-3     one of the fleet file’s',
-    'refit host upgrade --local registry.lab:5000/sample:2.0.0 --engine tcp://10.0.0.13:2375',
+    'refit host upgrade --local registry.lab:5000/sample:2.0.0 --engine tcp://10.0.0.13:2376',
   );
   withExamples(
     addTarget(group.command('rollback'))
@@ -93,7 +87,7 @@ function conclude(request: LocalRequest, outcome: LocalOver, output: Output): vo
   output.say(verdict.message);
 }
 
-/** An engine that is away is told from a release that is wrong; both before anything was changed. */
+/** A text that names no image is found when it is looked for. */
 async function attempt(target: HostTarget, request: LocalRequest, output: Output): Promise<LocalOutcome> {
   const engine = createEngine(target.access, target.host);
   const registry = createRegistry(target.registries);
@@ -101,9 +95,9 @@ async function attempt(target: HostTarget, request: LocalRequest, output: Output
   const images = createLocalImages({ engine, look, registry, registries: target.registries });
   const ports: LocalPorts = { engine, images, clock, say: hostNarrator(request, (line) => output.say(line)) };
   try {
-    return await runLocalUpgrade(ports, request);
+    return await askEngine(() => runLocalUpgrade(ports, request));
   } catch (error) {
     if (error instanceof RangeError) fail(exitCodes.wrongInput, error.message, { cause: error });
-    throw asUnreachable(error);
+    throw error;
   }
 }

@@ -61,6 +61,18 @@ describe('ordering one host', () => {
     expect(await perform(activities.orderHost, revert)).toMatchObject({ state: 'rolledBack', to: null });
   });
 
+  it('an operator’s answer about edited files comes to the agent with the order, and with no other', async () => {
+    const { activities, agent } = await start();
+    agent(0).next('refuse').start();
+    const asked = orderFor(agent(0).host);
+
+    await perform(activities.orderHost, asked);
+    await perform(activities.orderHost, { ...asked, sequence: 2, edited: 'keep' });
+    await perform(activities.orderHost, { ...asked, sequence: 3 });
+
+    expect(agent(0).begun.map(({ edited }) => edited)).toEqual(['keep', null]);
+  });
+
   it('an agent that is busy is waited for', async () => {
     const { activities, agent, store } = await start();
     agent(0).next('busy').start();

@@ -11,7 +11,7 @@ import type { ContainerStep } from '../../model/release.ts';
 import { keptName } from '../../model/replacement.ts';
 import { FakeEngine } from './fake-engine.ts';
 import { releaseOf } from './states.ts';
-import { write } from './test-host.ts';
+import { me, write } from './test-host.ts';
 
 let folder: string;
 let places: Places;
@@ -24,6 +24,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const place = (before: Json = null): StepPlace => ({
+  host: me,
   release: releaseOf('2'),
   upgrade: parseUpgradeId('up-1'),
   journal: 'j',

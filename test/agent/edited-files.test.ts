@@ -1,259 +1,287 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { driftReader } from '../../agent/drift.ts';
 import { placesUnder, type Places } from '../../agent/places.ts';
 import type { HostSteps, Json, StepPlace } from '../../agent/ports.ts';
-import { createHostSteps } from '../../agent/steps/host-steps.ts';
 import { sha256 } from '../../agent/releases.ts';
-import { MAX_DRIFT } from '../../model/bus.ts';
+import { createHostSteps } from '../../agent/steps/host-steps.ts';
 import { parseUpgradeId } from '../../model/ids.ts';
-import type { IfEdited, ReleaseRef } from '../../model/release.ts';
+import type { IfEdited } from '../../model/release.ts';
 import { noEngine } from './fake-engine.ts';
 import { releaseOf } from './states.ts';
-import { filesStep, TestHost, upgradeOne, write } from './test-host.ts';
+import { filesStep, me, write } from './test-host.ts';
 
-let folder: string;
 let places: Places;
 let steps: HostSteps;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'refit-edited-'));
-  places = placesUnder(folder);
+  places = placesUnder(mkdtempSync(join(tmpdir(), 'refit-edited-')));
   steps = createHostSteps(places, noEngine);
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => rmSync(places.root, { recursive: true, force: true }));
 
-const before = releaseOf('1');
-const next = releaseOf('2');
-const TO = '/etc/app.conf';
+const [before, next] = [releaseOf('1'), releaseOf('2')];
+const CONF = '/etc/app.conf';
+const answers = ['keep', 'replace'] as const;
+const policies: readonly IfEdited[] = ['replace', 'keep', 'ask'];
 
-/** The release before put `text` there, and its release.json says so. */
-function installed(ref: ReleaseRef, text: string, ifEdited?: IfEdited): void {
-  const file = { from: 'app.conf', to: TO, mode: '0644', owner: 'root', group: 'root', ...(ifEdited && { ifEdited }) };
-  const contents = [{ path: 'app.conf', sha256: sha256(text), sizeBytes: text.length }];
-  const host = { steps: [{ id: 'files', type: 'files', files: [file] }] };
-  write(join(places.release(ref.digest), 'release.json'), JSON.stringify({ contents, host }));
-  write(join(places.release(ref.digest), 'app.conf'), text);
-}
-
-const put = (text: string): void => write(places.on(TO), text);
-const read = (path = TO): string => readFileSync(places.on(path), 'utf8');
-const beside = (): readonly string[] => readdirSync(dirname(places.on(TO))).sort();
-
+const stepOf = (ifEdited: IfEdited): ReturnType<typeof filesStep> => filesStep('conf', { 'app.conf': CONF }, ifEdited);
 const place = (more: Partial<StepPlace> = {}): StepPlace => ({
-  ...{ release: next, upgrade: parseUpgradeId('up-1'), journal: 'j', index: 0, edited: null },
-  ...{ before: null as Json, signal: new AbortController().signal },
-  was: { name: before.name, version: before.version, digest: before.digest },
+  ...{ host: me, release: next, upgrade: parseUpgradeId('up-1'), journal: 'j', index: 0, edited: null, before: null },
+  ...{ was: before, signal: new AbortController().signal },
   ...more,
 });
 
-const stepOf = (ifEdited: IfEdited): ReturnType<typeof filesStep> => filesStep('conf', { 'app.conf': TO }, ifEdited);
+/** What the release brings, and what the one before brought by its own word, if it did. */
+function releases(was: string | null, brings: string): void {
+  write(join(places.release(next.digest), 'app.conf'), brings);
+  const file = { from: 'app.conf', to: CONF, mode: '0644', owner: 'root', group: 'root' };
+  const contents = [{ path: 'app.conf', sha256: sha256(was ?? ''), sizeBytes: 1 }];
+  const host = {
+    steps: [
+      { id: 'other', type: 'unit' },
+      { id: 'conf', type: 'files', files: [file] },
+    ],
+  };
+  if (was !== null) write(join(places.release(before.digest), 'release.json'), JSON.stringify({ contents, host }));
+}
 
+/** A file with a mode and a time of its own. */
+function administer(text: string): void {
+  write(places.on(CONF), text);
+  chmodSync(places.on(CONF), 0o640);
+  utimesSync(places.on(CONF), 1_000_000, 1_000_000);
+}
+
+type Stood = { readonly text: string; readonly mode: number; readonly mtimeMs: number };
+/** Every file beside the configuration file, and itself. */
+function stands(): Readonly<Record<string, Stood>> {
+  const folder = dirname(places.on(CONF));
+  const found = readdirSync(folder).map((name) => {
+    const { mode, mtimeMs } = statSync(join(folder, name));
+    return [name, { text: readFileSync(join(folder, name), 'utf8'), mode: mode & 0o7777, mtimeMs }] as const;
+  });
+  return Object.fromEntries(found);
+}
+const texts = (): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(stands()).map(([name, { text }]) => [name, text]));
+
+/** There, as often as kills may have it; answers what was captured. */
 async function bring(ifEdited: IfEdited, more: Partial<StepPlace> = {}): Promise<Json> {
   const step = stepOf(ifEdited);
   const captured = await steps.capture(step, place(more));
   await steps.apply(step, place({ ...more, before: captured }));
-  // Killed before its record was written: applied once more.
   await steps.apply(step, place({ ...more, before: captured }));
   expect(await steps.check(step, place({ ...more, before: captured }))).toBe(true);
   return captured;
 }
 
-/** The release before brought `old`, this one brings `new`, an administrator wrote `mine`. */
-function edited(): void {
-  installed(before, 'old');
-  installed(next, 'new');
-  put('mine');
-  chmodSync(places.on(TO), 0o640);
+async function undo(ifEdited: IfEdited, captured: Json): Promise<void> {
+  await steps.undo(stepOf(ifEdited), place({ before: captured }));
+  await steps.undo(stepOf(ifEdited), place({ before: captured }));
 }
 
 describe('a file that an administrator edited', () => {
-  test('is replaced by replace, and stays beside the new one as it was', async () => {
-    edited();
+  beforeEach(() => {
+    releases('old', 'new');
+    administer('mine');
+  });
+
+  test('is replaced by replace and stays beside the new one as it was; the way back leaves no trace', async () => {
+    const stood = stands();
 
     const captured = await bring('replace');
+    const there = stands();
+    await undo('replace', captured);
 
-    expect(read()).toBe('new');
-    expect(read(`${TO}.refit-edited`)).toBe('mine');
-    expect(statSync(places.on(`${TO}.refit-edited`)).mode & 0o777).toBe(0o640);
-    await steps.undo(stepOf('replace'), place({ before: captured }));
-    expect(read()).toBe('mine');
-    expect(beside()).toEqual(['app.conf']);
+    expect(there['app.conf']).toMatchObject({ text: 'new', mode: 0o644 });
+    expect(there['app.conf.refit-edited']).toEqual(stood['app.conf']);
+    expect(stands()).toEqual(stood);
   });
 
-  test('stays by keep, and the new one comes beside it', async () => {
-    edited();
+  test('stays as it was by keep, with the new one beside it; the way back leaves no trace', async () => {
+    const stood = stands();
 
     const captured = await bring('keep');
+    const there = stands();
+    await undo('keep', captured);
+
+    expect(there['app.conf']).toEqual(stood['app.conf']);
+    expect(there['app.conf.refit-new']).toMatchObject({ text: 'new', mode: 0o644 });
+    expect(stands()).toEqual(stood);
+  });
+
+  test('that was kept is right as it is, and its measured value says so', async () => {
+    const captured = await bring('keep');
+
     const verified = await steps.verify(stepOf('keep'), place({ before: captured }));
 
-    expect(read()).toBe('mine');
-    expect(statSync(places.on(TO)).mode & 0o777).toBe(0o640);
-    expect(read(`${TO}.refit-new`)).toBe('new');
-    expect(verified).toEqual({
-      problem: null,
-      measured: { [`file:${TO}`]: `sha256:${sha256('mine')} (edited, kept)` },
-    });
-    await steps.undo(stepOf('keep'), place({ before: captured }));
-    expect(read()).toBe('mine');
-    expect(beside()).toEqual(['app.conf']);
+    const measured = { [`file:${CONF}`]: `sha256:${sha256('mine')} (edited, kept)` };
+    expect(verified).toEqual({ problem: null, measured });
   });
 
-  test('stops the step by ask, with the commands that answer', () => {
-    edited();
+  test('that was kept and is gone is a problem', async () => {
+    const captured = await bring('keep');
+    rmSync(places.on(CONF));
 
-    const question = steps.question(stepOf('ask'), place());
+    const verified = await steps.verify(stepOf('keep'), place({ before: captured }));
 
-    expect(question).toContain(`${TO} was edited on this host and 2 brings another`);
-    expect(question).toContain('refit retry up-1 HOST --edited keep|replace');
-    return expect(async () => steps.capture(stepOf('ask'), place())).rejects.toThrow('--edited keep|replace');
+    expect(verified.problem).toBe(`${CONF} is missing`);
   });
 
-  test.each(['keep', 'replace'] as const)('goes as the operator answers: %s', async (answer) => {
-    edited();
+  test('asks by ask, and the question names the host, the file, and how to answer', async () => {
+    const hop = place({ upgrade: parseUpgradeId('up-1.hop-2') });
 
-    await bring('ask', { edited: answer });
+    const question = await steps.question(stepOf('ask'), hop);
 
-    expect(steps.question(stepOf('ask'), place({ edited: answer }))).toBeNull();
-    expect(read()).toBe(answer === 'keep' ? 'mine' : 'new');
-    expect(read(answer === 'keep' ? `${TO}.refit-new` : `${TO}.refit-edited`)).toBe(answer === 'keep' ? 'new' : 'mine');
+    expect(question).toBe(
+      '/etc/app.conf on host host-1 was edited, and sample 2 brings another; say what becomes of it with: ' +
+        'refit retry up-1 host-1 --edited keep, or: refit retry up-1 host-1 --edited replace',
+    );
   });
 
-  test('is not asked about when the release did not change it', async () => {
-    installed(before, 'same');
-    installed(next, 'same');
-    put('mine');
+  test('that asks stops the step before any of its files is touched', async () => {
+    await expect(steps.capture(stepOf('ask'), place())).rejects.toThrow('--edited keep');
 
-    await bring('ask');
-
-    expect(steps.question(stepOf('ask'), place())).toBeNull();
-    expect(read()).toBe('mine');
-    expect(beside()).toEqual(['app.conf']);
+    expect(texts()).toEqual({ 'app.conf': 'mine' });
   });
 
-  test('gets a numbered name beside it, when one of an earlier upgrade is there', async () => {
-    edited();
-    write(places.on(`${TO}.refit-new`), 'earlier');
+  test.each(answers)('goes as the operator answers: %s', async (edited) => {
+    await bring('ask', { edited });
+
+    const beside = edited === 'keep' ? { 'app.conf.refit-new': 'new' } : { 'app.conf.refit-edited': 'mine' };
+    expect(await steps.question(stepOf('ask'), place({ edited }))).toBeNull();
+    expect(texts()).toEqual({ 'app.conf': edited === 'keep' ? 'mine' : 'new', ...beside });
+  });
+
+  test('gets another name beside it where one of an earlier upgrade is, and that one stays for good', async () => {
+    write(places.on(`${CONF}.refit-new`), 'of an earlier upgrade');
 
     const captured = await bring('keep');
+    const there = texts();
+    await undo('keep', captured);
 
-    expect(read(`${TO}.refit-new`)).toBe('earlier');
-    expect(read(`${TO}.refit-new.1`)).toBe('new');
-    await steps.undo(stepOf('keep'), place({ before: captured }));
-    expect(beside()).toEqual(['app.conf', 'app.conf.refit-new']);
+    expect(there).toMatchObject({ 'app.conf.refit-new': 'of an earlier upgrade', 'app.conf.refit-new-2': 'new' });
+    expect(texts()).toEqual({ 'app.conf': 'mine', 'app.conf.refit-new': 'of an earlier upgrade' });
+  });
+
+  test('is not put beside the new one a second time with the same content', async () => {
+    write(places.on(`${CONF}.refit-edited`), 'mine');
+
+    const captured = await bring('replace');
+    const there = texts();
+    await undo('replace', captured);
+
+    expect(there).toEqual({ 'app.conf': 'new', 'app.conf.refit-edited': 'mine' });
+    expect(texts()).toEqual({ 'app.conf': 'mine', 'app.conf.refit-edited': 'mine' });
+  });
+
+  test('that is to be kept is not done with until the new one is beside it', async () => {
+    const captured = await steps.capture(stepOf('keep'), place());
+
+    expect(await steps.check(stepOf('keep'), place({ before: captured }))).toBe(false);
+  });
+
+  test('keeps its fate when it is edited once more while the step is at it', async () => {
+    const captured = await steps.capture(stepOf('replace'), place());
+    await steps.apply(stepOf('replace'), place({ before: captured }));
+    // The agent is killed, and begins the step again with what it noted.
+    await steps.apply(stepOf('replace'), place({ before: captured }));
+
+    expect(texts()).toEqual({ 'app.conf': 'new', 'app.conf.refit-edited': 'mine' });
+  });
+});
+
+describe('a file that the release does not change', () => {
+  beforeEach(() => {
+    releases('same', 'same');
+    administer('mine');
+  });
+
+  test.each(['keep', 'ask'] as const)(
+    'stays edited by %s, without a question and with nothing to do',
+    async (policy) => {
+      expect(await steps.question(stepOf(policy), place())).toBeNull();
+      expect(await steps.check(stepOf(policy), place())).toBe(true);
+      expect((await steps.verify(stepOf(policy), place())).problem).toBeNull();
+    },
+  );
+
+  test('is put right by replace', async () => {
+    expect(await steps.check(stepOf('replace'), place())).toBe(false);
+
+    await bring('replace');
+
+    expect(texts()).toEqual({ 'app.conf': 'same', 'app.conf.refit-edited': 'mine' });
   });
 });
 
 describe('a file that nobody edited', () => {
-  test.each(['replace', 'keep', 'ask'] as const)(
-    'becomes the new one by %s, with nothing beside it',
-    async (ifEdited) => {
-      installed(before, 'old');
-      installed(next, 'new');
-      put('old');
+  test.each(policies)('becomes the new one by %s, with nothing beside it', async (policy) => {
+    releases('old', 'new');
+    administer('old');
 
-      await bring(ifEdited);
+    await bring(policy);
 
-      expect(read()).toBe('new');
-      expect(beside()).toEqual(['app.conf']);
-    },
-  );
+    expect(stands()).toMatchObject({ 'app.conf': { text: 'new', mode: 0o644 } });
+    expect(Object.keys(texts())).toEqual(['app.conf']);
+  });
 
-  test('is told from an edited one only if the release before is known: else keep and ask take it for edited', async () => {
-    installed(next, 'new');
-    put('theirs');
+  test.each(policies)('is put there by %s where there was none', async (policy) => {
+    releases('old', 'new');
 
-    await bring('keep', { was: null });
+    await bring(policy);
 
-    expect(read()).toBe('theirs');
-    expect(steps.question(stepOf('ask'), place({ was: null }))).not.toBeNull();
-    expect(steps.question(stepOf('replace'), place({ was: null }))).toBeNull();
+    expect(texts()).toEqual({ 'app.conf': 'new' });
+  });
+
+  test('is told by its content: a link in its place is replaced, and comes back', async () => {
+    releases('old', 'new');
+    write(places.on('/etc/real'), 'mine');
+    symlinkSync('real', places.on(CONF));
+
+    const captured = await bring('ask');
+    const there = texts();
+    await undo('ask', captured);
+
+    expect(there).toEqual({ real: 'mine', 'app.conf': 'new' });
+    expect(texts()).toEqual({ real: 'mine', 'app.conf': 'mine' });
   });
 });
 
-test('an agent refuses an install that has to ask before anything is touched, and goes on with the answer', async () => {
-  const host = new TestHost();
-  try {
-    const staged = (version: string, text: string): ReleaseRef =>
-      host.stage({ version, files: { 'app.conf': text }, steps: [stepOf('ask')] });
-    const [first, second] = [staged('1.0.0', 'old'), staged('2.0.0', 'new')];
-    host.start();
-    const one = await host.order(first);
-    await host.settled(one);
-    write(host.places.on(TO), 'mine');
+describe('a file of which refit does not know what was put there', () => {
+  const unknown: readonly [why: string, prepare: () => Partial<StepPlace>][] = [
+    ['before the first install', () => (releases(null, 'new'), { was: null })],
+    ['of a release that is not on the disk any more', () => (releases(null, 'new'), {})],
+    [
+      'of a release that is damaged',
+      () => (releases(null, 'new'), write(join(places.release(before.digest), 'release.json'), '{"contents":'), {}),
+    ],
+  ];
 
-    const refused = await host.settled(await host.order(second, { upgrade: parseUpgradeId('upgrade-2') }));
-    const untouched = readFileSync(host.places.on(TO), 'utf8');
-    const answered = await host.order(second, { upgrade: parseUpgradeId('upgrade-2'), edited: 'keep' });
-    const done = await host.settled(answered);
+  test.each(unknown)('counts as edited: %s', async (_why, prepare) => {
+    const more = prepare();
+    administer('theirs');
 
-    expect(refused.refused).toContain('--edited keep|replace; nothing was done');
-    expect(untouched).toBe('mine');
-    expect(done.phase).toBe('done');
-    expect(readFileSync(host.places.on(`${TO}.refit-new`), 'utf8')).toBe('new');
-    expect(upgradeOne).toBeDefined();
-  } finally {
-    host.close();
-  }
+    expect(await steps.question(stepOf('ask'), place(more))).toContain('--edited keep');
+    await bring('replace', more);
+
+    expect(texts()).toEqual({ 'app.conf': 'new', 'app.conf.refit-edited': 'theirs' });
+  });
 });
 
-describe('drift', () => {
-  const on = { name: before.name, version: before.version, digest: before.digest };
+test('a step that was begun by an agent of before there was a choice is undone and done as it was', async () => {
+  releases('old', 'new');
+  administer('mine');
+  write(join(places.undoOf('j', 0), '0'), 'mine');
+  const { uid, gid } = statSync(places.on(CONF));
+  const noted = [{ kind: 'file', saved: '0', mode: 0o640, uid, gid, mtimeMs: 1_000_000_000 }];
+  const stood = stands();
 
-  test('is none where everything is as the last upgrade left it, or nothing is installed', () => {
-    installed(before, 'old');
-    put('old');
+  await steps.apply(stepOf('keep'), place({ before: noted }));
+  const there = texts();
+  await undo('keep', noted);
 
-    expect(driftReader(places)(on)).toEqual([]);
-    expect(driftReader(places)(null)).toEqual([]);
-  });
-
-  test('names files that differ, lost their mode, or are gone; also when they changed since the last look', () => {
-    installed(before, 'old');
-    put('old');
-    const drift = driftReader(places);
-    drift(on);
-
-    put('other');
-    const differs = drift(on);
-    put('old');
-    chmodSync(places.on(TO), 0o600);
-    const mode = drift(on);
-    rmSync(places.on(TO));
-    const gone = drift(on);
-
-    expect(differs).toEqual([`${TO} differs from what 1 put there`]);
-    expect(mode).toEqual([`${TO} has mode 600, 1 gave it 0644`]);
-    expect(gone).toEqual([`${TO} is gone, 1 put it there`]);
-  });
-
-  test('leaves alone what an administrator may edit, and what is not to be seen from here', () => {
-    installed(before, 'old', 'keep');
-    put('mine');
-
-    expect(driftReader(places)(on)).toEqual([]);
-    rmSync(places.on(TO));
-    expect(driftReader(places)(on)).toEqual([`${TO} is gone, 1 put it there`]);
-    expect(driftReader(places, (path) => path.startsWith('/opt/'))(on)).toEqual([]);
-  });
-
-  test('names packages at another version, and counts what it has no room for', () => {
-    const packages = Array.from({ length: MAX_DRIFT + 3 }, (_, index) => ({ name: `p${index}`, version: '2.0.0' }));
-    const host = { steps: [{ id: 'packages', type: 'packages', packages }] };
-    write(join(places.release(before.digest), 'release.json'), JSON.stringify({ contents: [], host }));
-    mkdirSync(places.on('/var/lib/dpkg'), { recursive: true });
-    write(
-      places.on('/var/lib/dpkg/status'),
-      'Package: p0\nStatus: install ok installed\nVersion: 1.9.0\nArchitecture: all\n',
-    );
-
-    const drift = driftReader(places)(on);
-
-    expect(drift[0]).toBe('package p0 is 1.9.0, the last upgrade left 2.0.0');
-    expect(drift[1]).toBe('package p1 is not installed, the last upgrade left 2.0.0');
-    expect(drift).toHaveLength(MAX_DRIFT);
-    expect(drift.at(-1)).toBe('and 4 more');
-    expect(existsSync(places.on(TO))).toBe(false);
-  });
+  expect(there).toEqual({ 'app.conf': 'new' });
+  expect(stands()).toEqual(stood);
 });

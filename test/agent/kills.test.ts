@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -11,8 +11,8 @@ import { countingStep, filesStep, TestHost, write } from './test-host.ts';
 
 /** Longest run of one agent; ms. */
 const RUN_MS = 20_000;
-/** More than an install of two steps has of any call. */
-const MAX_POINTS = 60;
+/** More than an install of three steps has of any call. */
+const MAX_POINTS = 80;
 
 const hasStrace = spawnSync('strace', ['-V']).status === 0;
 let program: string;
@@ -35,16 +35,22 @@ afterAll(() => rmSync(bundle, { recursive: true, force: true }));
 
 type Prepared = { readonly host: TestHost; readonly order: string };
 
-/** A host with a file to be replaced and a counter; `fails`: the last step fails, so that everything is undone. */
+/** A host with two edited files, one to be replaced, one kept, and a counter; `fails`: the last step fails, so that everything is undone. */
 function prepare(fails: boolean): Prepared {
   const host = new TestHost();
   write(join(host.folder, 'etc/motd'), 'as it was\n');
+  write(join(host.folder, 'etc/conf'), 'mine\n');
   const counter = countingStep('count', join(host.folder, 'count'));
   const broken = countingStep('broken', '/nowhere/x', { command: ['false'] });
   const release = host.stage({
     version: '2.0.0',
-    files: { motd: 'new\n' },
-    steps: [filesStep('motd', { motd: '/etc/motd' }), counter, ...(fails ? [broken] : [])],
+    files: { motd: 'new\n', conf: 'theirs\n' },
+    steps: [
+      filesStep('motd', { motd: '/etc/motd' }),
+      filesStep('conf', { conf: '/etc/conf' }, 'keep'),
+      counter,
+      ...(fails ? [broken] : []),
+    ],
   });
   return { host, order: JSON.stringify(orderOf({ release, epoch: 1 })) };
 }
@@ -75,6 +81,12 @@ function expectEnd(prepared: Prepared, fails: boolean, point: string): void {
   expect(report, point).toMatchObject({ phase: fails ? 'reverted' : 'done', refused: null });
   expect(read(prepared, 'etc/motd'), point).toBe(fails ? 'as it was\n' : 'new\n');
   expect(read(prepared, 'count'), point).toBe(fails ? null : 'count\n');
+  expect(read(prepared, 'etc/conf'), point).toBe('mine\n');
+  const beside = fails ? [] : ['conf.refit-new', 'motd.refit-edited'];
+  expect(readdirSync(join(prepared.host.folder, 'etc')).sort(), point).toEqual(['conf', 'motd', ...beside].sort());
+  if (fails) return;
+  expect(read(prepared, 'etc/motd.refit-edited'), point).toBe('as it was\n');
+  expect(read(prepared, 'etc/conf.refit-new'), point).toBe('theirs\n');
 }
 
 /** Kills at the n-th call, then lets another agent go on; until n is more than there are. */
@@ -138,6 +150,6 @@ test('the program to be killed installs when nobody kills it', () => {
   expect(run(prepared, null)).toBe(true);
 
   expectEnd(prepared, false, 'not killed');
-  expect(read(prepared, 'effects')).toBe('motd\ncount\n');
+  expect(read(prepared, 'effects')).toBe('motd\nconf\ncount\n');
   prepared.host.close();
 });

@@ -21,7 +21,7 @@ import { parseUpgradeId } from '../../model/ids.ts';
 import type { Step } from '../../model/release.ts';
 import { noEngine } from './fake-engine.ts';
 import { releaseOf } from './states.ts';
-import { countingStep, filesStep, write } from './test-host.ts';
+import { countingStep, filesStep, me, write } from './test-host.ts';
 
 let folder: string;
 let places: Places;
@@ -33,6 +33,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const place = (before: Json = null): StepPlace => ({
+  host: me,
   release,
   upgrade: parseUpgradeId('up-1'),
   journal: 'j',

@@ -28,13 +28,26 @@ test('the last three upgrades of a service can be undone, with all of their orde
   expect(journals(dns(1), first, dns(3), dns(4), dns(5))).toEqual(['5-3', '5-4', '5-5']);
 });
 
-test('all hops of an upgrade can be undone, however many they are, and count as one', () => {
-  const hops = Array.from({ length: MAX_HOPS }, (_, index) =>
-    workOf([done], orderOf({ upgrade: hopUpgradeId(up(5).upgrade, index), sequence: 10 + index })),
+/** Journals are compared by their names: two digits each, above those of up(1) to up(5). */
+const hops = (of: number, count: number): readonly Work[] =>
+  Array.from({ length: count }, (_, index) =>
+    workOf([done], orderOf({ upgrade: hopUpgradeId(up(of).upgrade, index), sequence: 50 + index })),
   );
 
-  expect(journals(install(1), install(2), ...hops)).toHaveLength(2 + MAX_HOPS);
-  expect(journals(install(1), install(2), install(3), install(4), ...hops)).toHaveLength(2 + MAX_HOPS);
+test('all hops of an upgrade can be undone, however many they are, and count as one', () => {
+  const path = hops(5, MAX_HOPS);
+
+  expect(journals(install(1), install(2), ...path)).toHaveLength(2 + MAX_HOPS);
+  expect(journals(install(1), install(2), install(3), install(4), ...path).slice(0, 3)).toEqual([
+    ...['5-3', '5-4'],
+    '5-50',
+  ]);
+});
+
+test('an upgrade that is ordered again and again does not fill the disk', () => {
+  const again = Array.from({ length: 5 * MAX_HOPS }, () => install(1));
+
+  expect(journals(...again).length).toBeLessThanOrEqual(3 * MAX_HOPS);
 });
 
 test('what was undone is not kept', () => {

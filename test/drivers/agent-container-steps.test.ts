@@ -7,7 +7,7 @@ import { placesUnder } from '../../agent/places.ts';
 import type { HostSteps, Json, StepPlace } from '../../agent/ports.ts';
 import { createHostSteps } from '../../agent/steps/host-steps.ts';
 import { createEngine } from '../../drivers/docker/engine.ts';
-import { parseServiceId, parseStepId, parseUpgradeId } from '../../model/ids.ts';
+import { parseHostId, parseServiceId, parseStepId, parseUpgradeId } from '../../model/ids.ts';
 import type { ContainerStep } from '../../model/release.ts';
 import { releaseOf } from '../agent/states.ts';
 import { including, matching } from '../matching.ts';
@@ -34,8 +34,8 @@ afterAll(async () => {
 });
 
 const place = (before: Json = null, signal = new AbortController().signal): StepPlace => ({
-  ...{ release: releaseOf('2'), upgrade: parseUpgradeId('upgrade-1'), journal: 'j', index: 0, before, signal },
-  ...{ was: null, edited: null },
+  ...{ host: parseHostId('host-1'), release: releaseOf('2'), upgrade: parseUpgradeId('upgrade-1'), was: null },
+  ...{ edited: null, journal: 'j', index: 0, before, signal },
 });
 const stated = (name: string): ContainerStep => ({
   ...{ id: parseStepId('web'), type: 'container', name, image: 'new:1', base: 'stated', network: 'none' },

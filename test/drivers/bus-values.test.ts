@@ -94,6 +94,23 @@ describe('values of the bus', () => {
     expect(parseOrder(JSON.stringify(earlier))).toEqual({ ok: true, value: order });
   });
 
+  test('an order carries an operator’s answer for edited files; one of an earlier version has none', () => {
+    const told: Order = { ...order, edited: 'keep' };
+    const { edited: _none, ...earlier } = order;
+
+    expect(parseOrder(encodeBusValue(told))).toEqual({ ok: true, value: told });
+    expect(parseOrder(JSON.stringify(earlier))).toEqual({ ok: true, value: order });
+  });
+
+  test('facts say what has drifted; those of an earlier version say nothing of it', () => {
+    const drift = ['/etc/motd differs from what 1.0.0 put there'];
+    const { drift: _none, ...earlier } = facts;
+
+    expect(parseHostFacts(JSON.stringify({ ...facts, drift }))).toEqual({ ok: true, value: { ...facts, drift } });
+    expect(parseHostFacts(JSON.stringify(earlier))).toEqual({ ok: true, value: facts });
+    expect(parseAlive(JSON.stringify({ ...alive, facts: earlier }))).toEqual({ ok: true, value: alive });
+  });
+
   test('fields of a later version are ignored', () => {
     const later = JSON.stringify({ ...order, priority: 'high', release: { ...order.release, mirror: 'x' } });
 
@@ -117,6 +134,7 @@ describe('values of the bus', () => {
       { ...order, action: 'service', service: { name: 'dns', containers: ['../x'] } },
       'service.containers.0: not a name of a container',
     ],
+    ['an answer that is none', { ...order, edited: 'ask' }, 'edited:'],
     ['no time at all', { ...order, deadlineMs: 0 }, 'deadlineMs:'],
   ])('an order with %s is unreadable, and the problem names the field', (_what, value, problem) => {
     expect(parseOrder(JSON.stringify(value))).toMatchObject({ ok: false });

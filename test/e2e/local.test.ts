@@ -1,4 +1,7 @@
-import { afterEach, beforeAll, expect, test } from 'vitest';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { loadFleet } from '../../drivers/fleet-file.ts';
 import { eventually } from '../eventually.ts';
 import { BREAK_FILE, HOLD_FILE } from './platform/release.ts';
@@ -29,11 +32,14 @@ type Status = {
   readonly hosts: readonly { readonly name: string; readonly version: string | null; readonly alive: boolean }[];
 };
 
+let certificates: string;
 let base: { readonly version: string; readonly reference: string };
 beforeAll(async () => {
+  certificates = await mkdtemp(join(tmpdir(), 'refit-certificates-'));
   base = await publishNext();
   await refitJson(['upgrade', base.reference]);
 });
+afterAll(() => rm(certificates, { recursive: true, force: true }));
 afterEach(settleFleet);
 
 const tagOf = (version: string): string => `registry.lab:5000/test-platform:${version}`;
@@ -55,9 +61,17 @@ async function withNothingElse<Result>(work: () => Promise<Result>): Promise<Res
 const statusOf = async (host: string): Promise<Status['hosts'][number] | undefined> =>
   (await refitJson<Status>(['fleet', 'status'])).hosts.find(({ name }) => name === host);
 
-function engineOf(host: string): string {
-  const found = loadFleet(lab.paths.fleetFile).hosts.find(({ name }) => name === host);
-  return found?.engine.endpoint ?? '';
+/** The options and the environment with which Docker's own command line would reach the host's engine. */
+async function engineOf(
+  host: string,
+): Promise<{ readonly options: readonly string[]; readonly env: Record<string, string> }> {
+  const engine = loadFleet(lab.paths.fleetFile).hosts.find(({ name }) => name === host)?.engine;
+  if (engine?.tls == null) throw new Error(`the lab's fleet file has no certificates for ${host}`);
+  const { caFile, certFile, keyFile } = engine.tls;
+  for (const [name, file] of Object.entries({ 'ca.pem': caFile, 'cert.pem': certFile, 'key.pem': keyFile })) {
+    await copyFile(file, join(certificates, name));
+  }
+  return { options: ['--engine', engine.endpoint, '--json'], env: { REFIT_FLEET: '', DOCKER_CERT_PATH: certificates } };
 }
 
 test('with worker, Temporal and etcd away a host is upgraded by its engine and the image alone, and the fleet adopts it', async () => {
@@ -65,10 +79,8 @@ test('with worker, Temporal and etcd away a host is upgraded by its engine and t
   await onHost(HOST, ['docker', 'pull', '--quiet', tagOf(version)]);
 
   // Without a fleet file no registry is known either: the engine has the image.
-  const options = ['--engine', engineOf(HOST), '--json'];
-  const answer = await withNothingElse(() =>
-    refit(['host', 'upgrade', '--local', tagOf(version), ...options], { REFIT_FLEET: '' }),
-  );
+  const { options, env } = await engineOf(HOST);
+  const answer = await withNothingElse(() => refit(['host', 'upgrade', '--local', tagOf(version), ...options], env));
 
   expect(answer.exitCode, answer.stderr).toBe(0);
   expect(JSON.parse(answer.stdout)).toMatchObject({ state: 'done', from: `test-platform ${base.version}` });
@@ -137,11 +149,13 @@ test('a host that never had refit is upgraded by itself, and an upgrade of the f
   const { reference, version } = await publishNext();
   await onHost(HOST, ['docker', 'pull', '--quiet', tagOf(version)]);
 
-  const ended = await refitJson<Ended>(['host', 'upgrade', '--local', tagOf(version), '--engine', engineOf(HOST)]);
+  const { options, env } = await engineOf(HOST);
+  const answer = await refit(['host', 'upgrade', '--local', tagOf(version), ...options], env);
   const alone = JSON.parse(await onHost(HOST, ['cat', '/var/lib/refit/agent.json'])) as { etcd: unknown };
   const upgrade = await refitJson<Upgrade>(['upgrade', reference]);
 
-  expect(ended).toMatchObject({ state: 'done', from: null });
+  expect(answer.exitCode, answer.stderr).toBe(0);
+  expect(JSON.parse(answer.stdout)).toMatchObject({ state: 'done', from: null });
   expect(alone.etcd).toBeNull();
   expect(upgrade.state).toBe('succeeded');
   expect(JSON.parse(await onHost(HOST, ['cat', '/var/lib/refit/agent.json']))).toMatchObject({

@@ -92,6 +92,14 @@ describe('the path to a release', () => {
     expect(shortly(pathOf(to, '1.0.0'))).toBe('2.1.0 3.0.0');
   });
 
+  it('is the shortest also where a newer version is within reach, from which it is further', () => {
+    const to = target('3.0.0', [open('2.1.0 || 2.3.0')], {
+      chain: [entry('2.1.0', [open('1.x')]), entry('2.2.0', [open('1.x')]), entry('2.3.0', [open('2.2.0')])],
+    });
+
+    expect(shortly(pathOf(to, '1.0.0'))).toBe('2.1.0 3.0.0');
+  });
+
   it('takes no risk that it need not, but one rather than a longer path', () => {
     const safe = entry('2.0.0', [open('1.x')]);
     const newer = entry('2.1.0', [risky('1.x', 'reindex')]);

@@ -5,24 +5,42 @@ import type { JumpLimit } from '../../model/release.ts';
 /** Names of risks in random graphs. */
 export const risks = ['r1', 'r2'] as const;
 
-const version = fc.constantFrom('1.0.0', '1.1.0', '1.2.0', '2.0.0', '2.1.0-rc.1', '2.1.0', '3.0.0', '3.1.0', '4.0.0');
-const range = fc.constantFrom('1.x', '2.x', '3.x', '<2.0.0', '>=1.1.0 <3.0.0', '>=2.1.0-rc.0 <4.0.0', '1.0.0', '2.0.0');
+const known = ['1.0.0', '1.1.0', '1.2.0', '2.0.0', '2.1.0-rc.1', '2.1.0', '2.2.0', '3.0.0', '3.1.0', '4.0.0'] as const;
+const version = fc.constantFrom(...known);
+/** Lists of versions, so that each jump is there or not by itself, and ranges as people write them. */
+const range = fc.oneof(
+  { weight: 3, arbitrary: fc.subarray([...known], { minLength: 1, maxLength: 3 }).map((some) => some.join(' || ')) },
+  fc.constantFrom('1.x', '2.x', '3.x', '<2.0.0', '>=1.1.0 <3.0.0', '>=2.1.0-rc.0 <4.0.0'),
+);
 const limit: fc.Arbitrary<JumpLimit> = fc.oneof(
-  { weight: 3, arbitrary: fc.constant({ limit: 'none' as const }) },
+  { weight: 6, arbitrary: fc.constant({ limit: 'none' as const }) },
   fc.constant({ limit: 'blocked' as const, reason: 'no' }),
   fc.constantFrom(...risks).map((name) => ({ limit: 'risk' as const, name, reason: 'hm' })),
 );
 const components = fc.oneof(
-  { weight: 2, arbitrary: fc.constant<Readonly<Record<string, string>>>({}) },
+  { weight: 6, arbitrary: fc.constant<Readonly<Record<string, string>>>({}) },
   fc.constantFrom('3.4.0', '3.5.0', '3.6.0', '4.0.0').map((etcd): Readonly<Record<string, string>> => ({ etcd })),
 );
-const stop = fc.record({ version, upgradesFrom: fc.array(fc.record({ range, limit }), { maxLength: 3 }), components });
+const upgradesFrom = fc.oneof(
+  { weight: 9, arbitrary: fc.array(fc.record({ range, limit }), { minLength: 1, maxLength: 3 }) },
+  fc.constant<{ readonly range: string; readonly limit: JumpLimit }[]>([]),
+);
+const stop = fc.record({ version, upgradesFrom, components });
 
-/** A target with up to seven earlier releases, and a version to begin at: known, unknown, or none at all. */
+/** A target with up to nine earlier releases, and a version to begin at: known, unknown, or none at all. */
 export const graphs = fc.record({
-  chain: fc.uniqueArray(stop, { maxLength: 7, selector: (one) => one.version }),
-  to: stop,
-  from: fc.oneof({ weight: 4, arbitrary: version }, fc.constantFrom('0.9.0', '2.5.0', 'x')),
+  chain: fc.uniqueArray(stop, { minLength: 2, maxLength: 9, selector: (one) => one.version }),
+  /** The higher, the longer the ways to it. */
+  to: fc.record({
+    upgradesFrom,
+    components,
+    version: fc.oneof({ weight: 2, arbitrary: fc.constant('4.0.0' as const) }, version),
+  }),
+  from: fc.oneof(
+    { weight: 4, arbitrary: fc.constantFrom('1.0.0', '1.1.0') },
+    version,
+    fc.constantFrom('0.9.0', '2.5.0', 'x'),
+  ),
   acceptRisks: fc.subarray([...risks]),
 });
 type Valued<Arbitrary> = Arbitrary extends fc.Arbitrary<infer Value> ? Value : never;

@@ -30,6 +30,15 @@ function withServices(fleet: FakeFleet): FakeFleet {
   return fleet;
 }
 
+/** Three hops, the first with a migration that has no way back, the second with one before and one after its services. */
+function onTheWay(world: World): FakeFleet {
+  const fleet = world.fleet(2);
+  fleet.path = ['1.4.0', '1.8.0'];
+  fleet.migrations.declare('1.4.0', { name: 'cut', hasDown: false, isPointOfNoReturn: true });
+  fleet.migrations.declare('1.8.0', { name: 'add' }, { name: 'drop', when: 'contract' });
+  return fleet;
+}
+
 /** What released workflows must go on replaying, by the name of its file. */
 export const behaviours: Readonly<Record<string, (world: World) => Promise<Recorded>>> = {
   'serial-success': async (world) => world.start(world.fleet(3)),
@@ -106,6 +115,27 @@ export const behaviours: Readonly<Record<string, (world: World) => Promise<Recor
     await fleet.until(() => fleet.begun('install').includes('host-3'));
     await upgrade.command('rollback');
     fleet.host('host-3').letGo();
+    return upgrade;
+  },
+
+  'hops-with-migrations': async (world) => {
+    const fleet = onTheWay(world);
+    fleet.migrations.failNext('add', 'up', 'broken');
+    const upgrade = await world.start(fleet, { step: true });
+    for (const step of ['serial-1', 'cut', '1.8.0', 'serial-1', '2.0.0', 'serial-1']) {
+      await upgrade.until(({ waiting }) => waiting.some(({ movedOnBy }) => movedOnBy.includes(`${step} |`)));
+      await upgrade.command('approve', { step });
+    }
+    return upgrade;
+  },
+
+  'hops-back-to-a-point-of-no-return': async (world) => {
+    const fleet = onTheWay(world);
+    const upgrade = await world.start(fleet, { pointsOfNoReturn: 'pass' });
+    await upgrade.until(({ hops }) => hops[2]?.state === 'running');
+    fleet.host('host-2').failNext({ state: 'reverted' });
+    await upgrade.until(({ state }) => state === 'waiting');
+    await upgrade.command('rollback', { by: 'ada' });
     return upgrade;
   },
 

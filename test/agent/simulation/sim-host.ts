@@ -278,7 +278,6 @@ export class SimHost {
     const take = (what: string, ms = 40): Promise<void> => this.#take(process, what, ms);
     const wanted = (place: StepPlace): string => place.release.version;
     return {
-      question: () => null,
       check: async (step, place) => {
         await take(`check ${step.id}`, 5);
         return this.things.get(thingOf(step)) === wanted(place);
@@ -308,6 +307,7 @@ export class SimHost {
         await take(`undone ${step.id}`, 20);
       },
       settle: async (step) => take(`settle ${step.id}`, 5),
+      question: () => Promise.resolve(null),
       probe: () => Promise.resolve({ ok: true, evidence: '' }),
     };
   }

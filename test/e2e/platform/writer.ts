@@ -1,8 +1,11 @@
 import { Agent, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Clients that write at the same time, and entries of one request. */
 const CLIENTS = 4;
 const BATCH = 20;
+/** Pause of a client between two requests; ms. Some thousand entries a second leave the hosts room for their upgrade. */
+const PAUSE_MS = 20;
 const REQUEST_TIMEOUT_MS = 10_000;
 /** Tries of one batch: what was refused is asked for again, and an entry is written once however often. */
 const MAX_TRIES = 1_000;
@@ -33,6 +36,7 @@ export function startWriter(url: string): Writer {
       const first = count.next;
       count.next += BATCH;
       await writeBatch(new URL(`/entries/${first}/${BATCH}`, url), { agent, failed, count });
+      await sleep(PAUSE_MS);
     }
     agent.destroy();
   });
