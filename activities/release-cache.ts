@@ -1,8 +1,9 @@
+import { MAX_HOPS } from '../model/plan.ts';
 import { imageReference, type ReleaseRef } from '../model/release.ts';
 import type { ReadRelease, Registry } from '../model/registry.ts';
 
-/** Releases that this worker remembers: a digest never means anything else. A fleet is at one or two at a time. */
-const MAX_REMEMBERED = 8;
+/** Releases that this worker remembers: a digest never means anything else. An upgrade reads those of all its hops. */
+const MAX_REMEMBERED = MAX_HOPS + 4;
 
 /** Reads each release from the registry once, so that a registry that goes away later stops no host that has it. */
 export class ReleaseCache {

@@ -20,9 +20,21 @@ export function judgeChainRelease(
   if (name !== target.name || version !== entry.version) {
     return error(null, `${which} is ${releaseLabel({ name, version })} in ${target.repository}`, remedy);
   }
-  if (jumpsOf(upgradesFrom) === jumpsOf(entry.upgradesFrom)) return null;
+  if (isWithin(entry.upgradesFrom, upgradesFrom)) return null;
   const itself = `says of itself that it can be installed over ${jumpsOf(upgradesFrom)}`;
-  return error(null, `${which} ${itself}, where the chain says ${jumpsOf(entry.upgradesFrom)}`, remedy);
+  return error(null, `${which} ${itself}, and the chain allows more: ${jumpsOf(entry.upgradesFrom)}`, remedy);
+}
+
+/** What was learned since may stand against a jump: a chain can leave out, block or put a risk on what its release allows, and no more. */
+function isWithin(chain: readonly SupportedJump[], own: readonly SupportedJump[]): boolean {
+  if (own.length === 0) return true;
+  if (chain.length === 0) return false;
+  return chain.every(({ range, limit }) => {
+    const allowed = own.find((jump) => jump.range === range)?.limit;
+    if (allowed === undefined) return limit.limit === 'blocked';
+    if (allowed.limit === 'none' || limit.limit === 'blocked') return true;
+    return allowed.limit === 'risk' && limit.limit === 'risk' && allowed.name === limit.name;
+  });
 }
 
 /** As text, the same for the same jumps in whatever order. */

@@ -27,12 +27,8 @@ async function startChain(started = startHarness(4)): Promise<Chain> {
   const policy = { ...defaultPolicy, install: { strategy: 'daisy-chain' as const } };
   const reference = 'registry.lab:5000/sample:2.0.0';
   await eventually(async () => (await started.bus.list(keys.hosts)).length >= agents.length);
-  const { planDigest } = await perform(activities.preflight, {
-    ...run,
-    policy,
-    reference,
-    digest: releaseRef().digest,
-  });
+  const asked = { ...run, policy, reference, digest: releaseRef().digest, tree: null };
+  const { planDigest } = at((await perform(activities.preflight, asked)).hops, 0);
   const order = { release: releaseRef(), epoch: 1, sequence: 1, deadlineMs: 60_000, silenceMs: SILENCE_MS };
   return { ...started, input: { ...run, ...order, planDigest, wave: 'chain', skipped: [], offset: 0 } };
 }

@@ -9,7 +9,7 @@ import { RegistryError, type ReadRelease } from '../../model/registry.ts';
 import type { Service } from '../../model/service.ts';
 import { fleet } from '../fakes/fleet.ts';
 import { digestOf, readRelease, releaseRef, service } from '../fakes/release.ts';
-import { perform, run, startHarness, type Harness } from './harness.ts';
+import { at, perform, run, startHarness, type Harness } from './harness.ts';
 
 const web = parseServiceId('web');
 const behindEdge: Service = {
@@ -71,12 +71,18 @@ it('the services of a plan come in the order in which they go, and their images 
   const services = [service('web', 'r/web@sha256:1'), { ...service('dns', 'r/dns@sha256:1'), infrastructure: true }];
   registry.read = readRelease({ services });
   registry.missing.add('r/web@sha256:1');
-  const asked = { reference: 'registry.lab:5000/sample:2.0.0', digest: releaseRef().digest, policy: defaultPolicy };
+  const asked = {
+    reference: 'registry.lab:5000/sample:2.0.0',
+    digest: releaseRef().digest,
+    policy: defaultPolicy,
+    tree: null,
+  };
 
-  const { planDigest, findings, ...result } = await perform(activities.preflight, { ...run, ...asked });
+  const { hops, findings } = await perform(activities.preflight, { ...run, ...asked });
+  const { planDigest, services: count } = at(hops, 0);
   const loaded = await perform(activities.loadServices, { ...run, planDigest });
 
-  expect(result.services).toBe(2);
+  expect(count).toBe(2);
   expect(loaded.services).toEqual([
     { name: 'dns', image: 'r/dns@sha256:1' },
     { name: 'web', image: 'r/web@sha256:1' },

@@ -24,14 +24,8 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const place = (before: Json = null): StepPlace => ({
-  host: me,
-  release: releaseOf('2'),
-  upgrade: parseUpgradeId('up-1'),
-  journal: 'j',
-  index: 0,
-  was: null,
-  edited: null,
-  before,
+  ...{ host: me, release: releaseOf('2'), upgrade: parseUpgradeId('up-1'), was: null, edited: null },
+  ...{ journal: 'j', index: 0, before },
   signal: new AbortController().signal,
 });
 const image = `registry.lab:5000/dns@sha256:${'d'.repeat(64)}`;

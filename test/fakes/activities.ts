@@ -188,7 +188,8 @@ function planHop(
   const from = (host: FakeHost): string | null =>
     placeOf(host) < index - 1 ? (versions[index - 1] ?? null) : host.installed;
   const toDo = hosts.filter((host) => placeOf(host) < index).map((host) => ({ name: host.name, from: from(host) }));
-  const alreadyThere = hosts.filter((host) => placeOf(host) === index).map(toPlanned);
+  const isLast = index === versions.length - 1;
+  const alreadyThere = isLast ? hosts.filter((host) => placeOf(host) === index).map(toPlanned) : [];
   const services = planServices({ services: fleet.servicesOf(version) });
   const migrations = fleet.migrations.declared.get(version) ?? [];
   const waves = planWaves(toDo, policy.install);
