@@ -1,4 +1,4 @@
-import type { HostProgress, Progress, ServiceStanding } from '../model/upgrade.ts';
+import type { HopProgress, HostProgress, MigrationRecord, Progress, ServiceStanding } from '../model/upgrade.ts';
 import { cell, decisionLines, findingLines, fitPage, waitLines } from './page-parts.ts';
 
 /** Hosts that a table names; a larger fleet is counted. Keeps current details far below Temporal's 20 kB. */
@@ -9,11 +9,14 @@ export function upgradePage(progress: Progress): string {
   return fitPage([
     `### ${progress.release} on fleet ${progress.fleet}: ${progress.state}`,
     `Upgrade \`${progress.id}\`, phase **${progress.phase}**. ${countHosts(progress.hosts)}`,
+    ...(progress.hops.length > 1 ? [hopLine(progress.hops)] : []),
     ...(progress.error === null ? [] : [`**${progress.error}**`]),
     ...waitLines(progress.waiting),
     ...findingLines(progress.findings, 'fleet'),
     hostTable(progress.hosts),
     ...(progress.services.length === 0 ? [] : [serviceTable(progress.services)]),
+    ...(progress.migrations.length === 0 ? [] : [migrationTable(progress.migrations)]),
+    ...(progress.forwardOnly === null ? [] : [progress.forwardOnly]),
     ...decisionLines(progress.decisions),
   ]);
 }
@@ -32,6 +35,17 @@ function serviceTable(services: readonly ServiceStanding[]): string {
       `| ${name} | ${state} | ${members ?? '–'} | ${cell(image)} | ${cell(error)} |`,
   );
   return ['| service | state | members | image | error |', '| --- | --- | --- | --- | --- |', ...rows].join('\n');
+}
+
+const hopLine = (hops: readonly HopProgress[]): string =>
+  `Hops: ${hops.map(({ to, state }) => `${to} (${state})`).join(' → ')}`;
+
+function migrationTable(migrations: readonly MigrationRecord[]): string {
+  const rows = migrations.map(
+    ({ name, hop, state, host, output }) =>
+      `| ${name} | ${hop} | ${state} | ${host ?? '–'} | ${cell(state === 'failed' ? output : undefined)} |`,
+  );
+  return ['| migration | hop | state | host | output |', '| --- | --- | --- | --- | --- |', ...rows].join('\n');
 }
 
 export function countHosts(hosts: readonly HostProgress[]): string {

@@ -19,7 +19,7 @@ async function undoOne(run: Run, name: string): Promise<'go' | 'abort'> {
   const hasDown = planned.migrations.some((one) => one.name === name && one.hasDown);
   for (let attempt = 1; hasDown; attempt++) {
     if ((await gate(run)) !== 'go') return 'abort';
-    const end = await work(run, name, async () => perform(run, name, 'down', attempt));
+    const end = await work(run, name, async () => perform(run, name, { direction: 'down', attempt }));
     if (end === null) return 'abort';
     if (end.outcome === 'succeeded' || end.outcome === 'alreadyDone') {
       record(run, name, { ...end, state: 'takenBack' });

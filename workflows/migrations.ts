@@ -37,7 +37,7 @@ async function apply(run: Run, migration: PlannedMigration): Promise<Ending> {
   const { name } = migration;
   const turn = await gate(run);
   if (turn !== 'go') return turn;
-  const checked = await work(run, name, async () => perform(run, name, 'check'));
+  const checked = await work(run, name, async () => perform(run, name, { direction: 'check' }));
   if (checked === null) return run.wishes.ending ?? 'abort';
   if (checked.outcome === 'alreadyDone') {
     if (!run.hop.applied.includes(name)) record(run, name, { ...checked, state: 'alreadyApplied' });
@@ -64,7 +64,7 @@ async function backUp(run: Run): Promise<Ending> {
   const { hop } = run;
   if (hop.hasBackedUp || !hop.planned.hasBackup) return run.ending();
   for (let attempt = 1; ; attempt++) {
-    const end = await work(run, BACKUP, async () => perform(run, BACKUP, 'up', attempt));
+    const end = await work(run, BACKUP, async () => perform(run, BACKUP, { direction: 'up', attempt }));
     if (end === null) return run.wishes.ending ?? 'abort';
     if (end.outcome === 'succeeded' || end.outcome === 'alreadyDone') {
       record(run, BACKUP, { ...end, state: 'applied' });
@@ -82,7 +82,7 @@ async function runUp(run: Run, { name, isPointOfNoReturn }: PlannedMigration): P
   for (let attempt = 1, broken = 0; ; attempt++) {
     // From here on until its end nobody can know whether there is a way back.
     if (isPointOfNoReturn) run.atPointOfNoReturn = name;
-    const end = await work(run, name, async () => perform(run, name, 'up', attempt));
+    const end = await work(run, name, async () => perform(run, name, { direction: 'up', attempt }));
     if (end !== null && (end.outcome === 'succeeded' || end.outcome === 'alreadyDone')) run.hop.applied.push(name);
     run.atPointOfNoReturn = null;
     if (end === null) return run.wishes.ending ?? 'abort';
@@ -135,8 +135,7 @@ export async function work(run: Run, name: string, step: () => Promise<Migration
 export async function perform(
   run: Run,
   name: string,
-  direction: 'up' | 'down' | 'check',
-  attempt = 1,
+  { direction, attempt = 1 }: { readonly direction: 'up' | 'down' | 'check'; readonly attempt?: number },
 ): Promise<MigrationEnd> {
   const { fleet, upgrade, release } = run.hopInput();
   const input = { fleet, upgrade, release, epoch: run.epoch, attempt };

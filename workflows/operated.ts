@@ -48,8 +48,8 @@ export abstract class Operated {
   }
 
   /** What a roll back takes back, for people. */
-  describeRollback(_to: string | null): string {
-    return 'all of it';
+  describeRollback(to: string | null): string {
+    return to === null ? 'all of it' : `what came after ${to}`;
   }
 
   /** What an operator types: `retry HOST` → `refit retry lab-7 HOST`. */

@@ -34,7 +34,7 @@ function totals({ hops, policy }: PlannedUpgrade, estimate: Estimate): readonly 
   const bytes = hops.reduce((sum, hop) => sum + hopCost(hop).bytes, 0);
   return [
     ...(hops.length < 2 ? [] : [`  every host downloads at most ${formatBytes(bytes)} in all`]),
-    `  ${estimateText(estimate)}`,
+    ...(hops.some(({ waves }) => waves.length > 0) ? [`  ${estimateText(estimate)}`] : []),
     ...(points.length === 0
       ? []
       : [`  POINTS OF NO RETURN, ${pointsTexts[policy.pointsOfNoReturn]}: ${points.join(', ')}`]),

@@ -136,7 +136,10 @@ export async function stopLedger(): Promise<void> {
 export const sql = async (query: string): Promise<string> =>
   onHost(DB_HOST, ['docker', 'exec', DB, 'psql', '-h', '127.0.0.1', '-U', 'postgres', '-tAc', query]);
 
-export const schema = async (): Promise<string> =>
+/** Without the key that each dump protects itself with. */
+export const schema = async (): Promise<string> => (await dumpSchema()).replace(/^\\(un)?restrict .*$/gm, '');
+
+const dumpSchema = async (): Promise<string> =>
   onHost(DB_HOST, ['docker', 'exec', DB, 'pg_dump', '-h', '127.0.0.1', '-U', 'postgres', '--schema-only', 'postgres']);
 
 export const killDatabase = async (): Promise<string> => onHost(DB_HOST, ['docker', 'kill', '--signal', 'KILL', DB]);

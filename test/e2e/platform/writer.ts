@@ -8,7 +8,9 @@ const BATCH = 20;
 const PAUSE_MS = 20;
 const REQUEST_TIMEOUT_MS = 10_000;
 /** Tries of one batch: what was refused is asked for again, and an entry is written once however often. */
-const MAX_TRIES = 1_000;
+const MAX_TRIES = 4_000;
+/** Pause before that; ms. */
+const AGAIN_MS = 50;
 
 export type Written = {
   readonly entries: number;
@@ -68,6 +70,7 @@ async function writeBatch(
       return;
     }
     failed.push(`${new Date().toISOString()} ${url.pathname}: ${problem}`);
+    await sleep(AGAIN_MS);
   }
   throw new Error(`${url.pathname} was refused ${MAX_TRIES} times`);
 }
