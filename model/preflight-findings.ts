@@ -1,7 +1,7 @@
 import { error, warning } from './finding.ts';
 import { hostFindings } from './host-findings.ts';
 import type { Digest } from './ids.ts';
-import { MAX_HOPS } from './plan.ts';
+import { MAX_HOPS, MAX_HOST_HOPS } from './plan.ts';
 import type { FleetReading } from './preflight.ts';
 import type { ReadRelease } from './registry.ts';
 import { isForFleet, releaseImages, releaseLabel, type ReleaseRef } from './release.ts';
@@ -28,6 +28,10 @@ function fleetFindings(reading: FleetReading): readonly Finding[] {
   if (hopCount > MAX_HOPS) {
     const what = `the hosts need ${hopCount} releases on their way, and one upgrade has at most ${MAX_HOPS} hops`;
     findings.push(error(null, what, 'upgrade to an earlier release first, so that those far behind catch up'));
+  }
+  if (reading.hosts.length * hopCount > MAX_HOST_HOPS) {
+    const what = `${reading.hosts.length} hosts over ${hopCount} hops are more than the history of one upgrade holds (${MAX_HOST_HOPS} together)`;
+    findings.push(error(null, what, 'upgrade to an earlier release of the chain first'));
   }
   if (!isForFleet(release, fleet)) {
     const what = `${releaseLabel(ref)} is not for fleet ${fleet}: it is for ${release.fleets.join(', ')}`;

@@ -279,8 +279,8 @@ describe('an upgrade that was asked for by its plan', () => {
   });
 });
 
-describe('an answer about 16 hops and 10,000 hosts', () => {
-  const HOSTS = 10_000;
+describe('an answer about 16 hops and 6,000 hosts', () => {
+  const HOSTS = 6_000;
   /** What Temporal's payloads may have here. */
   const MAX_BYTES = 16 * 1024;
 

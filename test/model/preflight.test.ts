@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { HostFacts } from '../../model/bus.ts';
 import { parseHostId, parseStepId } from '../../model/ids.ts';
+import { MAX_HOST_HOPS } from '../../model/plan.ts';
 import { defaultPolicy } from '../../model/policy.ts';
 import { error } from '../../model/finding.ts';
 import type { Path } from '../../model/path.ts';
@@ -104,6 +105,12 @@ describe('what preflight says', () => {
         { chainProblems: [error(null, '1.5.0 is gone', 'push it')] },
         'error',
         /is gone/,
+      ],
+      [
+        'more hosts and hops than a history holds',
+        { hopCount: 16, hosts: Array.from({ length: MAX_HOST_HOPS / 16 + 1 }, () => host({ facts: facts() })) },
+        'error',
+        /6251 hosts over 16 hops are more than the history of one upgrade holds/,
       ],
       ['more hops than an upgrade has', { hopCount: 17 }, 'error', /need 17 releases on their way, .* at most 16 hops/],
       [
