@@ -1,4 +1,4 @@
-import type { HostFacts, InstalledRelease, Order, Report } from './bus.ts';
+import { compareOrders, type HostFacts, type InstalledRelease, type Order, type Report } from './bus.ts';
 import { isAtWork } from './agent-phase.ts';
 import type { HostId } from './ids.ts';
 import type { Path } from './path.ts';
@@ -46,15 +46,19 @@ export type FleetReading = {
 export const installedOf = ({ facts, report }: Pick<HostReading, 'facts' | 'report'>): InstalledRelease | null =>
   (facts ?? report)?.installed ?? null;
 
-/** The release is there already, and nothing else is going on. */
+/**
+ * The release is there already, and nothing else is going on. Facts that no agent gave come from a host whose agent knows of
+ * no bus, or is dead: it is brought its agent and ordered, which finds the release there.
+ */
 export function isAlreadyThere(
   { facts, order, report }: Pick<HostReading, 'facts' | 'order' | 'report'>,
   ref: Pick<ReleaseRef, 'digest'>,
 ): boolean {
   const word = facts ?? report;
   if (word?.installed?.digest !== ref.digest || word.phase === 'stuck' || isAtWork(word.phase)) return false;
-  // An order that was not answered may still be obeyed.
-  return order === null || (report !== null && report.epoch === order.epoch && report.sequence >= order.sequence);
+  if (facts !== null && facts.agent === null) return false;
+  // An order that was not answered may still be obeyed; one below what the agent reports never will be.
+  return order === null || (report !== null && compareOrders(report, order) >= 0);
 }
 
 export function hostOnPath(

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { HostFacts } from '../../model/bus.ts';
-import { parseHostId, parseStepId } from '../../model/ids.ts';
+import type { HostFacts, Order, Report } from '../../model/bus.ts';
+import { parseHostId, parseStepId, parseUpgradeId } from '../../model/ids.ts';
 import { MAX_HOST_HOPS } from '../../model/plan.ts';
 import { defaultPolicy } from '../../model/policy.ts';
 import { error } from '../../model/finding.ts';
@@ -21,6 +21,17 @@ const facts = (changes: Partial<HostFacts> = {}): HostFacts => ({
 const host = (changes: Partial<HostWithPath> = {}): HostWithPath => ({
   ...{ host: parseHostId('host-1'), engineProblem: null, facts: facts(), factsProblem: null, clockSkewMs: 0 },
   ...{ order: null, report: null, busProblems: [], path: { path: 'new' } },
+  ...changes,
+});
+
+const named = { v: 1, upgrade: parseUpgradeId('site-1'), action: 'install', epoch: 1, sequence: 1 } as const;
+const orderOf = (changes: Partial<Order>): Order => ({
+  ...{ ...named, hop: 0, release: releaseRef(), step: null, service: null, edited: null, start: 'now', deadlineMs: 1 },
+  ...changes,
+});
+const reportOf = (changes: Partial<Report>): Report => ({
+  ...{ ...named, phase: 'done', refused: null, step: null, error: null, bootId: '', agent: '1.0.0', installed: null },
+  ...{ measured: {}, probe: null, startedAt: 1, finishedAt: 2, changedAt: 2 },
   ...changes,
 });
 
@@ -216,6 +227,19 @@ describe('whatever the hosts are like', () => {
       }),
       { numRuns: 1_000 },
     );
+  });
+
+  it('a release that facts name is there only where an agent gave them, and no order above its report stands', () => {
+    const { name, version, digest } = releaseRef();
+    const installed = { name, version, digest };
+    const there = facts({ installed, agent: '1.0.0', phase: 'done' });
+    const local = reportOf({ epoch: 4, sequence: 0, installed });
+    const order = orderOf({ epoch: 3, sequence: 2 });
+    const behind = { ...local, epoch: 3, sequence: 1 };
+
+    expect(isAlreadyThere(host({ facts: there, order, report: local }), releaseRef())).toBe(true);
+    expect(isAlreadyThere(host({ facts: there, order, report: behind }), releaseRef())).toBe(false);
+    expect(isAlreadyThere(host({ facts: { ...there, agent: null }, report: local }), releaseRef())).toBe(false);
   });
 
   it('findings of one host do not depend on the others', () => {
