@@ -1,6 +1,7 @@
 import type { HostOutcome } from '../../model/host.ts';
 import type { HostId, StepId } from '../../model/ids.ts';
 import type { ReleaseRef } from '../../model/release.ts';
+import type { EditedAnswer } from '../../model/upgrade.ts';
 
 /** An order as the fake agent sees it. */
 export type FakeOrder = {
@@ -8,6 +9,7 @@ export type FakeOrder = {
   readonly sequence: number;
   readonly action: 'install' | 'revert';
   readonly release: ReleaseRef;
+  readonly edited?: EditedAnswer | null;
 };
 
 export type FakeFailure = {
@@ -29,6 +31,8 @@ export class FakeHost {
   applied = 0;
   takenBack = 0;
   orders = 0;
+  /** What its last order said of files that an administrator edited. */
+  edited: EditedAnswer | null = null;
   /** What was there before each release. */
   readonly #before = new Map<string, string | null>();
   readonly #failures: FakeFailure[] = [];
@@ -67,6 +71,7 @@ export class FakeHost {
     this.#order = order;
     this.outcome = null;
     this.orders += 1;
+    this.edited = order.edited ?? null;
     void this.#work(order);
   }
 

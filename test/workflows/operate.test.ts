@@ -218,6 +218,19 @@ test('abort in the middle of a roll back leaves the rest as it is', async () => 
   expect(fleet.versions()).toEqual(['2.0.0', '1.0.0', '1.0.0']);
 });
 
+test('retry carries what becomes of files that an administrator edited to that host alone', async () => {
+  const fleet = world.fleet(3);
+  fleet.host('host-2').failNext({ state: 'failed', error: '/etc/app.conf was edited', step: null });
+  const upgrade = await world.start(fleet);
+  await upgrade.until(({ state }) => state === 'waiting');
+
+  await upgrade.handle.executeUpdate('retryHost', { args: [{ host: 'host-2', edited: 'keep' }] });
+  const end = await upgrade.end();
+
+  expect(end.state).toBe('succeeded');
+  expect([...fleet.hosts.values()].map(({ edited }) => edited)).toEqual([null, 'keep', null]);
+});
+
 test('with --step every wave waits for its approval; resume gives it as well', async () => {
   const fleet = world.fleet(3);
   const install = { strategy: 'waves', sizes: [{ hosts: 1 }], maxUnavailable: null } as const;

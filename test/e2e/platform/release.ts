@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { IfEdited } from '../../../model/release.ts';
 import { refit, refitJson } from './refit.ts';
 
 /** A release of the test platform: small, and held or broken on single hosts by files that a test puts there. */
@@ -10,12 +11,16 @@ export type TestRelease = {
   /** Further lines of release.yaml, at the top level. */
   readonly extra?: string;
   readonly withReboot?: boolean;
+  /** SETTINGS_FILE is a part of it, with this said of an edited one; its content is the version's. */
+  readonly settingsIfEdited?: IfEdited;
 };
 
 /** While this file is there, the step `slow` goes on; gone after a reboot. */
 export const HOLD_FILE = '/run/refit-test/hold';
 /** While this file is there, the step `fragile` fails; a reboot leaves it. */
 export const BREAK_FILE = '/var/lib/refit-test/break';
+/** An administrator's to edit. */
+export const SETTINGS_FILE = '/etc/refit-test/settings';
 /** Every step that takes effect writes one line here. */
 export const EFFECTS_FILE = '/var/log/refit-test-effects';
 
@@ -27,6 +32,7 @@ export async function publish(folder: string, release: TestRelease): Promise<str
   const dir = join(folder, `${name}-${release.version}`);
   await mkdir(join(dir, 'files'), { recursive: true });
   await writeFile(join(dir, 'files/version'), `${release.version}\n`);
+  await writeFile(join(dir, 'files/settings'), `default of ${release.version}\n`);
   await writeFile(join(dir, 'release.yaml'), manifest(name, release));
   const built = await refitJson<Built>([
     'release',
@@ -38,9 +44,14 @@ export async function publish(folder: string, release: TestRelease): Promise<str
   return built.reference;
 }
 
+const settings = (ifEdited: IfEdited): string => `    - id: settings
+      type: files
+      files: [{ from: files/settings, to: ${SETTINGS_FILE}, ifEdited: ${ifEdited} }]
+`;
+
 export { refit };
 
-function manifest(name: string, { version, extra = '', withReboot = false }: TestRelease): string {
+function manifest(name: string, { version, extra = '', withReboot = false, settingsIfEdited }: TestRelease): string {
   return `name: ${name}
 version: ${version}
 ${extra}
@@ -51,7 +62,7 @@ host:
     - id: version-file
       type: files
       files: [{ from: files/version, to: /etc/refit-test/version, mode: "0644", owner: root, group: root }]
-    - id: slow
+${settingsIfEdited === undefined ? '' : settings(settingsIfEdited)}    - id: slow
       type: run
       check: [grep, -qsx, "slow ${version}", ${EFFECTS_FILE}]
       command: [sh, -c, "while [ -e ${HOLD_FILE} ]; do sleep 0.05; done; echo slow ${version} >> ${EFFECTS_FILE}"]
