@@ -128,6 +128,8 @@ export type ChainInput = RunInput & {
   readonly wave: string;
   /** Hosts of the wave that are not part of the chain; places are counted without them. */
   readonly skipped: readonly HostId[];
+  /** Operators' answers about files that an administrator edited; upgrades that began before there was such a thing don't say it. */
+  readonly edited?: readonly { readonly host: HostId; readonly answer: EditedAnswer }[];
   /** The chain's first host, as a place in the chain: one that failed goes on behind the host that kept the baton. */
   readonly offset: number;
   readonly epoch: number;

@@ -23,10 +23,9 @@ export type ChainPorts = AwaitPorts & { readonly plans: PlanStore };
 export function createStartChain(ports: ChainPorts): Activities['startChain'] {
   return async (input) => {
     const hosts = await chainHosts(ports, input);
-    const order = chainOrder(input);
     await inParallel(hosts.slice(input.offset), MAX_PARALLEL, async (host) => {
       heartbeat();
-      await placeOrder(ports, { fleet: input.fleet, host }, order);
+      await placeOrder(ports, { fleet: input.fleet, host }, chainOrderTo(input, host));
     });
     await placeBaton(ports, input, { hosts, position: input.offset });
   };
@@ -98,6 +97,12 @@ export function chainOrder({ upgrade, epoch, sequence, release, deadlineMs }: Ch
   const order = { v: 1, upgrade, hop: HOP, epoch, sequence, release, step: null, service: null, deadlineMs } as const;
   return { ...order, edited: null, action: 'install', start: 'baton' };
 }
+
+/** As the host gets it: an operator may have answered for it alone. */
+export const chainOrderTo = (input: ChainInput, host: HostId): Order => ({
+  ...chainOrder(input),
+  edited: input.edited?.find((one) => one.host === host)?.answer ?? null,
+});
 
 /** Puts the baton at the position, unless it is there or further on in the same chain. */
 export async function placeBaton(

@@ -6,7 +6,7 @@ import type { HostId } from '../model/ids.ts';
 import { readOutcome, type SentOrder } from '../model/outcome.ts';
 import type { Activities, ChainEnd, ChainInput } from './activities.ts';
 import { awaitHost } from './await-host.ts';
-import { chainMembers, chainOrder, placeBaton, type ChainPorts } from './chain-orders.ts';
+import { chainMembers, chainOrder, chainOrderTo, placeBaton, type ChainPorts } from './chain-orders.ts';
 import { fenced } from './failure.ts';
 import { writeFenced } from './fenced-write.ts';
 import { readFleetLevels, type HostLevel } from './host-levels.ts';
@@ -49,7 +49,7 @@ async function followChain(ports: ChainPorts, input: ChainInput, track: BatonTra
     signal.throwIfAborted();
     const baton = await findBaton(ports, input, { hosts, track });
     if (baton.holder === null) return { end: 'through', position: hosts.length };
-    const order = { ...chainOrder(input), host: baton.holder, from: froms.get(baton.holder) ?? null };
+    const order = { ...chainOrderTo(input, baton.holder), host: baton.holder, from: froms.get(baton.holder) ?? null };
     const turn = await awaitTurn(ports, input, { baton, order, track });
     if (turn.end === 'held') return { end: 'held', position: baton.position };
     if (turn.end === 'ended') return { end: 'stopped', position: baton.position, outcome: turn.outcome };

@@ -8,6 +8,7 @@ import { quick, reading } from './proxies.ts';
 import type { Ending, Run } from './run.ts';
 import { settleOutcomes } from './settle.ts';
 import { upgradeChain } from './upgrade-chain.ts';
+import { answersFor } from './wave-orders.ts';
 import type { ChainResult, ChainWaveInput } from './wave-input.ts';
 
 /** A daisy chain: from the first baton on the agents go by themselves; the upgrade watches, and decides where it stops. */
@@ -69,6 +70,7 @@ function chainInput(
     name: wave.name,
     offset,
     skipped,
+    edited: answersFor(run, run.hop.hostsOf(wave.name, 'staged')),
     isResumed: false,
     deadlineMs: Math.min(hostDeadlineMs, policy.hostDeadlineMs),
     silenceMs: policy.silenceMs,

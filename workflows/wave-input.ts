@@ -40,7 +40,7 @@ export type TrafficResult = { readonly findings: readonly Finding[]; readonly le
 /** A chain's hosts lie on the bus, for a chain may be as long as the fleet. */
 export type ChainWaveInput = Omit<
   WaveInput,
-  'hosts' | 'edited' | 'maxUnavailable' | 'gatekeeper' | 'action' | 'balanced' | 'leftDrained'
+  'hosts' | 'maxUnavailable' | 'gatekeeper' | 'action' | 'balanced' | 'leftDrained'
 > & {
   readonly planDigest: Digest;
   readonly offset: number;

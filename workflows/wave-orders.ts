@@ -22,10 +22,7 @@ export function waveInput(
     name: isInstall ? wave.name : `rollback-${wave.name}`,
     action,
     hosts: hosts.map((name) => ({ name, from: isInstall ? run.hop.host(name).from : release.version })),
-    edited: hosts.flatMap((host) => {
-      const answer = run.wishes.edited.get(host);
-      return answer === undefined ? [] : [{ host, answer }];
-    }),
+    edited: answersFor(run, hosts),
     maxUnavailable: wave.maxUnavailable,
     // Nobody waits for a gatekeeper on the way back: every host was here before.
     gatekeeper: isInstall && wave.gatekeeper && run.hop.hostsOf(wave.name, 'done').length === 0,
@@ -35,3 +32,10 @@ export function waveInput(
     leftDrained: run.traffic.leftOf(hosts),
   };
 }
+
+/** What operators said about edited files of these hosts. */
+export const answersFor = (run: Run, hosts: readonly HostId[]): NonNullable<WaveInput['edited']> =>
+  hosts.flatMap((host) => {
+    const answer = run.wishes.edited.get(host);
+    return answer === undefined ? [] : [{ host, answer }];
+  });

@@ -125,6 +125,16 @@ describe('a daisy chain', () => {
     expect(chain.agents.map(({ begun }) => begun.length)).toEqual([1, 2, 1, 1]);
   });
 
+  it('carries what an operator said of edited files to that host alone', async () => {
+    const chain = await startChain();
+    const edited = [{ host: at(chain.hosts, 2), answer: 'keep' as const }];
+
+    await perform(chain.activities.startChain, { ...chain.input, edited });
+
+    const orders = chain.hosts.map((host) => chain.store.json(keys.order(host)));
+    expect(orders).toMatchObject([{ edited: null }, { edited: null }, { edited: 'keep' }, { edited: null }]);
+  });
+
   it('stops at a holder that is lost', async () => {
     const chain = await startChain();
     chain.agent(2).kill();
