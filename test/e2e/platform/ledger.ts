@@ -80,8 +80,8 @@ const servicesOf = (version: Version, { images }: PathOptions): readonly string[
   'services:',
   '  - name: web',
   `    image: ${images[version]}`,
-  '    strategy: { phases: 2 }',
-  '    minAvailable: 4',
+  '    strategy: { phases: 3 }',
+  '    minAvailable: 3',
   '    drain: 2s',
   '    health: { minHealthyTime: 500ms, deadline: 60s }',
 ];
