@@ -56,7 +56,7 @@ describe('a file that an administrator edited', () => {
   ): Promise<{ readonly version: string; readonly reference: string }> {
     const base = await publishNext({ settingsIfEdited });
     await refitJson<Upgrade>(['upgrade', base.reference, ...together]);
-    await onHost('host-2', ['sh', '-c', `echo ${edited} > ${SETTINGS_FILE}`]);
+    await onHost('host-2', ['sh', '-c', `rm -f ${SETTINGS_FILE}.refit-*; echo ${edited} > ${SETTINGS_FILE}`]);
     return publishNext({ settingsIfEdited });
   }
   const read = async (name: string): Promise<string> => onHost('host-2', ['cat', name]);
@@ -70,7 +70,7 @@ describe('a file that an administrator edited', () => {
     const end = await untilOver(asked.id);
 
     expect(asked.hosts[1]).toMatchObject({ state: 'failed' });
-    expect(asked.waiting[0]?.what).toContain(`${SETTINGS_FILE} was edited`);
+    expect(asked.waiting[0]?.what).toContain(`${SETTINGS_FILE} on host host-2 was edited`);
     expect(untouched).not.toBe(version);
     expect(end.state).toBe('succeeded');
     expect(await read(SETTINGS_FILE)).toBe(edited);
