@@ -11,7 +11,7 @@ import type { FindMembersInput, FoundMembers, MemberActivities } from './member-
 import { findServers } from './member-servers.ts';
 import { ownFleet } from './own-fleet.ts';
 import type { Ports } from './ports.ts';
-import { boundFindings } from './preflight.ts';
+import { boundFindings } from './findings.ts';
 import { readMembers } from './read-members.ts';
 import { judgeAgents, type AgentPorts } from './service-agents.ts';
 

@@ -1,6 +1,6 @@
 import { latestWord } from '../model/latest-word.ts';
 import { isAtWork } from '../model/agent-phase.ts';
-import type { HostFacts } from '../model/bus.ts';
+import { FACTS_FOLDERS, type HostFacts } from '../model/bus.ts';
 import { EngineError, type Engine, type JobOutcome } from '../model/engine.ts';
 import type { HostId, UpgradeId } from '../model/ids.ts';
 import type { Policy } from '../model/policy.ts';
@@ -16,8 +16,8 @@ import type { Ports } from './ports.ts';
 const FACTS_JOB_MS = 60_000;
 /** Age that an agent's facts may have by design; ms. It reads its disk twice a minute. */
 const FACTS_AGE_MS = 35_000;
-/** Parts of the host that a preflight container sees, all of them read-only. They are there on every Debian. */
-const FACTS_BINDS = ['/etc:/host/etc:ro', '/var/lib:/host/var/lib:ro', '/var/cache:/host/var/cache:ro'] as const;
+/** Where a preflight container finds them. */
+const FACTS_BINDS = FACTS_FOLDERS.map((folder) => `${folder}:/host${folder}:ro`);
 
 export type ReadHost = {
   readonly host: HostId;

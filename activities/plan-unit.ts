@@ -16,7 +16,8 @@ import type { PlannedMember, PlannedMigration, UnitPlan } from '../model/unit-up
 import { messageOf } from './failure.ts';
 import { openUnit, siteOf, type OpenedUnit, type UnitPorts } from './open-unit.ts';
 import { inParallel } from './parallel.ts';
-import { boundFindings, findMissingImages } from './preflight.ts';
+import { boundFindings } from './findings.ts';
+import { findMissingImages } from './images.ts';
 import { activeSlot } from './remove-slot.ts';
 import { lookForMembers, type SeenSlotMember } from './slot-look.ts';
 import type { PlannedUnit, PlanUnitInput, UnitActivities } from './unit-activities.ts';

@@ -35,9 +35,6 @@ const FINDINGS_LENGTH = { least: 180, most: 10_000 } as const;
 /** How much longer a finding is as JSON than its two texts. */
 const FINDING_FRAME = 1.5;
 
-export { boundFindings } from './findings.ts';
-export { findMissingImages } from './images.ts';
-
 export type PreflightPorts = Ports & { readonly releases: ReleaseCache; readonly plans: PlanStore };
 
 /** Idempotent: reads, and lays a plan on the bus that is named by its digest. Touches no host. */

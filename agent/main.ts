@@ -3,6 +3,7 @@ import { connectServiceManager } from '../drivers/systemd.ts';
 import { runDaemon } from './daemon.ts';
 import { download } from './download/download.ts';
 import { readJobOrder } from './download/environment.ts';
+import { FACTS_FOLDERS } from '../model/bus.ts';
 import { driftReader } from './drift.ts';
 import { readFacts } from './facts.ts';
 import { hostClock } from './host-clock.ts';
@@ -10,8 +11,6 @@ import { checkLocal, runLocal, type LocalEnd, type LocalProgram } from './local/
 import { placesUnder } from './places.ts';
 import { findPortsInUse, readPorts } from './ports-in-use.ts';
 
-/** Folders of the host that a preflight container has; activities/host-reading.ts binds them. */
-const SEEN = ['/etc/', '/var/lib/', '/var/cache/'];
 /** The host's, bound to the same place. */
 const DBUS_SOCKET = '/run/dbus/system_bus_socket';
 
@@ -32,7 +31,8 @@ async function main(program: string | undefined): Promise<void> {
     case 'facts': {
       const packages = (env['REFIT_PACKAGES'] ?? '').split(',').filter((name) => name !== '');
       const places = placesUnder(env['REFIT_HOST_ROOT'] ?? '/');
-      const isSeen = (path: string): boolean => places.root === '/' || SEEN.some((folder) => path.startsWith(folder));
+      const isSeen = (path: string): boolean =>
+        places.root === '/' || FACTS_FOLDERS.some((folder) => path.startsWith(`${folder}/`));
       const drift = driftReader(places, isSeen);
       process.stdout.write(`${JSON.stringify(readFacts(places, { agent: null, phase: 'idle', packages, drift }))}\n`);
       return;

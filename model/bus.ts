@@ -109,6 +109,9 @@ export type HostFacts = {
   readonly drift: readonly string[];
 };
 
+/** Folders of a host that a preflight container sees, read-only. They are there on every Debian. */
+export const FACTS_FOLDERS = ['/etc', '/var/lib', '/var/cache'] as const;
+
 /** Differences that facts name; the last one counts the others. */
 export const MAX_DRIFT = 16;
 

@@ -1,8 +1,9 @@
 import { isFailure } from '../model/host.ts';
 import { takePage } from '../model/pages.ts';
 import { countStates, type MemberProgress, type ServiceProgress } from '../model/service.ts';
-import { lastLines, type JobRecord, type UnitMemberProgress, type UnitProgress } from '../model/unit-upgrade.ts';
+import type { UnitMemberProgress, UnitProgress } from '../model/unit-upgrade.ts';
 import type { HostProgress, Progress } from '../model/upgrade.ts';
+import { fitOutputs } from './fit.ts';
 
 /** Longest record of an ended upgrade; characters. A payload of Temporal's stays under 16 kB. */
 const MAX_RECORD_LENGTH = 14_000;
@@ -41,21 +42,10 @@ export function closingUnit(progress: UnitProgress): UnitProgress {
     ...{ ...progress, waiting: [], decisions: decisions.slice(-MAX_KEPT_DECISIONS), members: [] },
     error: error?.slice(0, TEXT_LENGTH) ?? null,
     findings: takePage(findings, { length: TEXT_LENGTH, items: findings.length }),
-    jobs: fitOutputs(progress.jobs),
+    jobs: fitOutputs(progress.jobs, TEXT_LENGTH),
   };
   const rankOf = ({ state }: UnitMemberProgress): number => (state === 'failed' ? 0 : 1);
   return { ...rest, members: fitBeside(rest, progress.members, rankOf) };
-}
-
-function fitOutputs(jobs: readonly JobRecord[]): readonly JobRecord[] {
-  let room = TEXT_LENGTH;
-  const fitted = new Map<string, JobRecord>();
-  for (const job of [...jobs].sort((a, b) => Number(b.state === 'failed') - Number(a.state === 'failed'))) {
-    const output = lastLines(job.output, Math.max(0, room));
-    room -= output.length;
-    fitted.set(job.name, { ...job, output });
-  }
-  return jobs.map((job) => fitted.get(job.name) ?? job);
 }
 
 /** Those that there is room for beside the rest, in their own order; those of the lowest rank first. */

@@ -1,5 +1,5 @@
 import { ask, gate } from './gate.ts';
-import { describe, perform, record, work } from './migrations.ts';
+import { describe, isDone, perform, record, work } from './migrations.ts';
 import { onUnit } from './proxies.ts';
 import type { Run } from './run.ts';
 
@@ -21,7 +21,7 @@ async function undoOne(run: Run, name: string): Promise<'go' | 'abort'> {
     if ((await gate(run)) !== 'go') return 'abort';
     const end = await work(run, name, async () => perform(run, name, { direction: 'down', attempt }));
     if (end === null) return 'abort';
-    if (end.outcome === 'succeeded' || end.outcome === 'alreadyDone') {
+    if (isDone(end)) {
       record(run, name, { ...end, state: 'takenBack' });
       break;
     }

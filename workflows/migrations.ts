@@ -66,7 +66,7 @@ async function backUp(run: Run): Promise<Ending> {
   for (let attempt = 1; ; attempt++) {
     const end = await work(run, BACKUP, async () => perform(run, BACKUP, { direction: 'up', attempt }));
     if (end === null) return run.wishes.ending ?? 'abort';
-    if (end.outcome === 'succeeded' || end.outcome === 'alreadyDone') {
+    if (isDone(end)) {
       record(run, BACKUP, { ...end, state: 'applied' });
       hop.hasBackedUp = true;
       return run.ending();
@@ -83,10 +83,10 @@ async function runUp(run: Run, { name, isPointOfNoReturn }: PlannedMigration): P
     // From here on until its end nobody can know whether there is a way back.
     if (isPointOfNoReturn) run.atPointOfNoReturn = name;
     const end = await work(run, name, async () => perform(run, name, { direction: 'up', attempt }));
-    if (end !== null && (end.outcome === 'succeeded' || end.outcome === 'alreadyDone')) run.hop.applied.push(name);
     run.atPointOfNoReturn = null;
     if (end === null) return run.wishes.ending ?? 'abort';
-    if (end.outcome === 'succeeded' || end.outcome === 'alreadyDone') {
+    if (isDone(end)) {
+      run.hop.applied.push(name);
       record(run, name, { ...end, state: 'applied' });
       return run.ending();
     }
@@ -104,6 +104,9 @@ async function runUp(run: Run, { name, isPointOfNoReturn }: PlannedMigration): P
     if (ending !== 'go') return ending;
   }
 }
+
+/** What was asked for is so, whoever did it. */
+export const isDone = ({ outcome }: MigrationEnd): boolean => outcome === 'succeeded' || outcome === 'alreadyDone';
 
 /** What a failure leads to: the way back by policy, else an operator is asked. `go`: try again. */
 async function failed(run: Run, name: string, end: MigrationEnd): Promise<Ending> {
