@@ -77,6 +77,13 @@ const Host = z.strictObject({
     /^([A-Za-z0-9._-]+|\[[0-9a-f:]+\])$/,
   ).optional(),
   labels: z.record(z.string(), z.string()).default({}),
+  carries: z
+    .strictObject({
+      etcd: httpUrl('the etcd member on this host such as http://host-1:2379').optional(),
+      upgrader: z.boolean().default(false),
+      temporal: z.boolean().default(false),
+    })
+    .default({ upgrader: false, temporal: false }),
 });
 
 const Endpoints = z.array(httpUrl('an etcd endpoint such as http://host-1:2379')).min(1);
@@ -132,11 +139,12 @@ function toFleet(file: z.output<typeof FleetFile>, folder: string): Fleet {
   const { etcd, temporal } = file;
   return {
     fleet: file.fleet,
-    hosts: file.hosts.map(({ name: host, engine, address, labels }): FleetHost => ({
+    hosts: file.hosts.map(({ name: host, engine, address, labels, carries }): FleetHost => ({
       name: host,
       engine: { endpoint: engine.endpoint, tls: tlsFiles(engine, folder) },
       address: address ?? addressOf(engine.endpoint),
       labels,
+      carries: { ...carries, etcd: carries.etcd ?? null },
     })),
     etcd: {
       endpoints: etcd.endpoints,

@@ -32,6 +32,16 @@ export type FleetHost = {
   /** As other hosts, load balancers and the worker reach it: a name or an address. null: nothing says it. */
   readonly address: string | null;
   readonly labels: Readonly<Record<string, string>>;
+  readonly carries: Carried;
+};
+
+/** What of refit's own infrastructure runs on a host; it goes late, and never with another member of etcd. */
+export type Carried = {
+  /** The etcd member there, as this host reaches it; null: none. */
+  readonly etcd: string | null;
+  /** Containers of worker and API. */
+  readonly upgrader: boolean;
+  readonly temporal: boolean;
 };
 
 /**

@@ -20,8 +20,8 @@ export const upgradeTransitions = {
   aborted: [],
 } as const satisfies Record<string, readonly string[]>;
 
-/** `self-upgrade` is the design's; nothing runs in it yet. */
-export type UpgradePhase = 'preflight' | 'download' | 'install' | 'services' | 'migrations' | 'verify' | 'end';
+export type UpgradePhase =
+  'preflight' | 'self-upgrade' | 'download' | 'install' | 'services' | 'migrations' | 'verify' | 'end';
 
 /** What the workflow is started with: references only, never a secret, never the whole fleet. */
 export type UpgradeInput = {

@@ -34,7 +34,13 @@ export const makeReport = (changes: Partial<Report> = {}): Report => ({
 });
 
 export const makeHostOnBus = (name: string): HostOnBus => ({
-  host: { name: parseHostId(name), engine: { endpoint: 'tcp://127.0.0.1:1', tls: null }, address: null, labels: {} },
+  host: {
+    name: parseHostId(name),
+    engine: { endpoint: 'tcp://127.0.0.1:1', tls: null },
+    address: null,
+    labels: {},
+    carries: { etcd: null, upgrader: false, temporal: false },
+  },
   order: null,
   report: null,
   alive: null,

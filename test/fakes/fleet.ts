@@ -15,6 +15,7 @@ export const fleet = (count: number): Fleet => ({
     engine: { endpoint: `unix:///${name}.sock`, tls: null },
     address: null,
     labels: {},
+    carries: { etcd: null, upgrader: false, temporal: false },
   })),
   etcd: { endpoints: ['http://127.0.0.1:2379'], hostEndpoints: ['http://host-1:2379'], tls: null, hostTls: null },
   registries: {},
