@@ -1,4 +1,5 @@
 import { cancellationSignal } from '@temporalio/activity';
+import { carriersOf, upgradeOrder } from '../model/carried.ts';
 import { balancedServices } from '../model/fleet.ts';
 import type { Digest } from '../model/ids.ts';
 import { hostOnPath } from '../model/preflight.ts';
@@ -52,7 +53,7 @@ async function preflight(ports: PreflightPorts, input: PreflightInput, count: Co
   const signal = cancellationSignal();
   const fleet = ownFleet(ports, input.fleet);
   const target = await readTarget(ports, input, signal);
-  const read = { input, hosts: fleet.hosts.map(({ name }) => name), target, count, signal };
+  const read = { input, hosts: upgradeOrder(fleet.hosts).map(({ name }) => name), target, count, signal };
   const hosts = await readFleet(ports, read);
   const planned = await planFleet(ports, read, hosts);
   const changed = planned.isWhole ? describeChange(input.tree, planned.hops) : null;
@@ -106,7 +107,8 @@ async function planFleet(
     ...{ fleet, target, policy, hosts, etcd, missingImages },
     ...{ releases: [...releases.values()], hopCount: stops.length, chainProblems: problems },
   });
-  const hops = planHops({ hosts: onPaths, stops, releases, imageSizes, install: policy.install });
+  const carriers = carriersOf(ownFleet(ports, fleet).hosts);
+  const hops = planHops({ hosts: onPaths, stops, releases, imageSizes, install: policy.install, carriers });
   return { hops, isWhole: problems.length === 0, releases, findings };
 }
 

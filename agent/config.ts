@@ -12,7 +12,14 @@ const TlsFiles = z.object({ caFile: z.string(), certFile: z.string(), keyFile: z
 const AgentConfig = z.object({
   fleet: z.string().transform(parseFleetId),
   host: z.string().transform(parseHostId),
-  etcd: z.object({ endpoints: z.array(z.string()).min(1), tls: TlsFiles.nullable().default(null) }).nullable(),
+  etcd: z
+    .object({
+      endpoints: z.array(z.string()).min(1),
+      tls: TlsFiles.nullable().default(null),
+      /** The member that this host carries, as it stands among the endpoints; null: none. */
+      member: z.string().nullable().default(null),
+    })
+    .nullable(),
 });
 export type AgentConfig = z.infer<typeof AgentConfig>;
 

@@ -16,6 +16,7 @@ import { createOwnBus } from './local/own-bus.ts';
 import { aliveMark, type Places } from './places.ts';
 import type { Log } from './ports.ts';
 import { hostProbes } from './probes.ts';
+import { createQuorum } from './quorum.ts';
 import { openReleases } from './releases.ts';
 import { createHostSteps } from './steps/host-steps.ts';
 
@@ -38,6 +39,7 @@ export async function runDaemon(config: AgentConfig, places: Places, version: st
       releases: openReleases(places, parseRelease),
       steps: createHostSteps(places, createEngine({ endpoint: ENGINE_ENDPOINT, tls: null }, host)),
       probes: hostProbes,
+      quorum: createQuorum(config.etcd),
       boot: hostBoot(places),
       facts: freshFacts(places, version),
       log,

@@ -17,6 +17,7 @@ export type AgentPorts = {
   readonly releases: Releases;
   readonly steps: HostSteps;
   readonly probes: Probes;
+  readonly quorum: Quorum;
   readonly boot: Boot;
   readonly facts: (phase: AgentPhase) => HostFacts;
   readonly log: Log;
@@ -93,6 +94,14 @@ export interface HostSteps {
 export interface Probes {
   /** null: it holds; else what does not. */
   check(probe: Probe, signal: AbortSignal): Promise<string | null>;
+}
+
+/** The etcd that this host carries a member of; where it carries none, nothing ever stands against it. */
+export interface Quorum {
+  /** Members elsewhere that are away, in words; null: all are there, so that this one may leave. */
+  away(signal: AbortSignal): Promise<string | null>;
+  /** Why this host's own member is not back yet; null: it is. */
+  own(signal: AbortSignal): Promise<string | null>;
 }
 
 export interface Boot {

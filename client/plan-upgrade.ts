@@ -2,6 +2,7 @@ import { sha256 } from '../drivers/oci/blob.ts';
 import { createRegistry } from '../drivers/registry.ts';
 import { versions } from '../drivers/versions.ts';
 import { judgeChainRelease } from '../model/chain-release.ts';
+import { carriersOf, upgradeOrder } from '../model/carried.ts';
 import type { EngineInfo } from '../model/engine.ts';
 import { warning } from '../model/finding.ts';
 import type { Fleet } from '../model/fleet.ts';
@@ -52,7 +53,9 @@ export async function planFromReadings(
 ): Promise<PlannedUpgrade> {
   const { ref, release } = target;
   const findPath = createPathFinder({ ...release, digest: ref.digest }, { versions, acceptRisks: policy.acceptRisks });
-  const readings = hosts.map(({ host, engine }) => {
+  const byName = new Map(hosts.map((read) => [read.host.host.name, read]));
+  const inOrder = upgradeOrder(hosts.map(({ host }) => host.host)).flatMap(({ name }) => byName.get(name) ?? []);
+  const readings = inOrder.map(({ host, engine }) => {
     const reading = hostReading(host, engine);
     return { ...reading, path: findPath(installedOf(reading)) };
   });
@@ -61,7 +64,7 @@ export async function planFromReadings(
   const chain = await readChain(registry, target, stops);
   const releases = [...chain.releases, target];
   const hops = planHops({
-    ...{ hosts: onPaths, stops, install: policy.install },
+    ...{ hosts: onPaths, stops, install: policy.install, carriers: carriersOf(hosts.map(({ host }) => host.host)) },
     releases: new Map(releases.map((read) => [read.ref.digest, read])),
     imageSizes: await findSizes(registry, releases),
   });

@@ -30,7 +30,7 @@ export type Stop = {
   readonly version: string;
   readonly digest: Digest;
   readonly risks: readonly Risk[];
-  /** In the fleet file's order, each with what it is on when the hop begins. */
+  /** In the order of upgradeOrder, each with what it is on when the hop begins. */
   readonly hosts: readonly PlannedHost[];
   /** Its services and migrations go too. */
   readonly isWhole: boolean;
@@ -100,10 +100,12 @@ export type HopsToPlan = {
   /** By image, bytes. */
   readonly imageSizes: ReadonlyMap<string, number | null>;
   readonly install: InstallStrategy;
+  /** Never two of them at once (carriersOf). */
+  readonly carriers: ReadonlySet<HostId>;
 };
 
 /** The hops, in the order in which they go: at most MAX_HOPS, the last of all; more than that are a finding. Pure. */
-export function planHops({ hosts, stops, releases, imageSizes, install }: HopsToPlan): readonly Hop[] {
+export function planHops({ hosts, stops, releases, imageSizes, install, carriers }: HopsToPlan): readonly Hop[] {
   const there = hosts
     .filter(({ isThere }) => isThere)
     .map(({ name, installed }) => ({ name, from: installed?.version ?? null }));
@@ -113,9 +115,8 @@ export function planHops({ hosts, stops, releases, imageSizes, install }: HopsTo
     const read = releases.get(stop.digest);
     if (read === undefined) return [];
     const alreadyThere = stop === stops.at(-1) ? there : [];
-    return [
-      { ...hopOf(stop, read), images: images(read.release), waves: planWaves(stop.hosts, install), alreadyThere },
-    ];
+    const waves = planWaves(stop.hosts, install, carriers);
+    return [{ ...hopOf(stop, read), images: images(read.release), waves, alreadyThere }];
   });
   assert(hops.length > 0, 'the target was read');
   return hops.slice(-MAX_HOPS);

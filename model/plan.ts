@@ -74,12 +74,17 @@ export const MAX_WAVE_HOSTS = 64;
 /**
  * Cuts the fleet into waves. Pure: the same input gives the same waves.
  *
- * 1. Hosts keep the fleet file's order; the first is the gatekeeper.
+ * 1. Hosts keep the order in which they are given (upgradeOrder); the first is the gatekeeper.
  * 2. Serial is one wave with one host out of service at a time; a daisy chain is one wave that holds the baton.
  * 3. Wave sizes go on with the last one until every host has its wave; a share is of the hosts to upgrade.
  * 4. A serial or parallel wave beyond MAX_WAVE_HOSTS is cut, so that a child workflow stays small.
+ * 5. A parallel wave has at most one of the hosts that carry refit's own infrastructure (carriersOf).
  */
-export function planWaves(hosts: readonly PlannedHost[], install: InstallStrategy): readonly Wave[] {
+export function planWaves(
+  hosts: readonly PlannedHost[],
+  install: InstallStrategy,
+  carriers: ReadonlySet<HostId> = new Set(),
+): readonly Wave[] {
   assert(new Set(hosts.map((host) => host.name)).size === hosts.length, 'a host stands once in a plan');
   if (hosts.length === 0) return [];
   switch (install.strategy) {
@@ -88,7 +93,7 @@ export function planWaves(hosts: readonly PlannedHost[], install: InstallStrateg
     case 'daisy-chain':
       return [{ name: 'chain', maxUnavailable: 1, start: 'baton', gatekeeper: true, hosts }];
     case 'waves':
-      return parallelWaves(hosts, install);
+      return parallelWaves(hosts, install, carriers);
   }
 }
 
@@ -163,13 +168,14 @@ function serialWave(hosts: readonly PlannedHost[], index: number): Omit<Wave, 'g
 function parallelWaves(
   hosts: readonly PlannedHost[],
   install: Extract<InstallStrategy, { strategy: 'waves' }>,
+  carriers: ReadonlySet<HostId>,
 ): readonly Wave[] {
   const waves: Wave[] = [];
   let next = 0;
   while (next < hosts.length) {
     const size = install.sizes[Math.min(waves.length, install.sizes.length - 1)] ?? { hosts: 1 };
     const count = Math.min(Math.max(1, countOf(size, hosts.length)), MAX_WAVE_HOSTS);
-    const part = hosts.slice(next, next + count);
+    const part = upToSecond(hosts.slice(next, next + count), ({ name }) => carriers.has(name));
     const most = install.maxUnavailable === null ? part.length : countOf(install.maxUnavailable, hosts.length);
     waves.push({
       name: `wave-${waves.length + 1}`,
@@ -181,6 +187,12 @@ function parallelWaves(
     next += part.length;
   }
   return waves;
+}
+
+/** All before the second that matches. */
+function upToSecond<Item>(items: readonly Item[], matches: (item: Item) => boolean): readonly Item[] {
+  const second = items.findIndex((item, index) => matches(item) && items.findIndex(matches) < index);
+  return second === -1 ? items : items.slice(0, second);
 }
 
 function cut<Item>(items: readonly Item[], size: number): readonly (readonly Item[])[] {

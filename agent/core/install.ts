@@ -141,8 +141,8 @@ async function measure(
 
 /** Resolves with how long it took once all probes held for minHealthyTime without a break. */
 async function becomeHealthy(context: AgentContext, health: Health, signal: AbortSignal): Promise<number> {
-  if (health.probes.length === 0) return 0;
-  const { clock } = context.ports;
+  const { clock, quorum } = context.ports;
+  if (health.probes.length === 0 && (await quorum.own(signal)) === null) return 0;
   const startedAt = clock.now();
   let healthySince: number | null = null;
   for (;;) {
@@ -166,9 +166,9 @@ const pauseMs = (health: Health, heldMs: number): number =>
   Math.max(1, Math.min(PROBE_PERIOD_MS, health.minHealthyTimeMs - heldMs));
 
 async function look(context: AgentContext, health: Health, signal: AbortSignal): Promise<string | null> {
-  const { clock, probes } = context.ports;
+  const { clock, probes, quorum } = context.ports;
   const problems = await withLimit({ clock, ms: PROBE_LOOK_MS, signal }, (limited) =>
-    Promise.all(health.probes.map((probe) => probes.check(probe, limited))),
+    Promise.all([...health.probes.map((probe) => probes.check(probe, limited)), quorum.own(limited)]),
   );
   return problems.find((problem) => problem !== null) ?? null;
 }

@@ -3,6 +3,7 @@ import type { RebootStep } from '../../model/release.ts';
 import type { HostStep } from '../host-work.ts';
 import type { AgentContext } from './context.ts';
 import { publishAfterReport, reboot, stepRun, type StepRun } from './install.ts';
+import { awaitOwn } from './quorum-wait.ts';
 import { appendOrNote } from './record-anyway.ts';
 import type { JournalBody } from './records.ts';
 import type { StepState, Work } from './state.ts';
@@ -48,6 +49,7 @@ export async function finishWayBack(
   }: { work: Work; phase: 'reverted' | 'stuck'; error: ReportError | null; signal: AbortSignal },
 ): Promise<void> {
   const measured = phase === 'reverted' ? await measureBack(context, work, signal) : {};
+  await awaitOwn(context, signal);
   await recordEnd(context, { type: 'finished', phase, error, measured });
   publishAfterReport(context);
   context.ports.log(phase, { upgrade: work.order.upgrade, error: error?.message ?? null });

@@ -7,8 +7,9 @@ import { handOff } from './hand-off.ts';
 import { installStep, StepProblem, verifyAlready, verifyHost } from './install.ts';
 import { withLimit } from './limit.ts';
 import { begin } from './question.ts';
+import { awaitOthers } from './quorum-wait.ts';
 import { appendOrNote } from './record-anyway.ts';
-import { currentWork, deadlineOf, type Work } from './state.ts';
+import { currentWork, deadlineOf, isUndoable, type Work } from './state.ts';
 import { finishWayBack, settleStep, undoStep } from './way-back.ts';
 
 /** Longest time that one step of the way back may take; ms. There is no deadline for the whole: it has to be gone. */
@@ -43,7 +44,10 @@ async function act(context: AgentContext, { work, next, interrupt }: Action): Pr
     case 'verifyAlready':
       return forward(context, interrupt, (signal) => verifyAlready(context, work, signal));
     case 'step':
-      return forward(context, interrupt, (signal) => installStep(context, { work, index: next.index, signal }));
+      return forward(context, interrupt, async (signal) => {
+        if (!isTouched(work)) await awaitOthers(context, signal);
+        await installStep(context, { work, index: next.index, signal });
+      });
     case 'verify':
       return forward(context, interrupt, (signal) => verifyHost(context, work, signal));
     case 'fail': {
@@ -67,6 +71,9 @@ async function act(context: AgentContext, { work, next, interrupt }: Action): Pr
       return unreachable(next);
   }
 }
+
+/** Whether any step has had, or may have had, an effect. */
+const isTouched = ({ steps }: Work): boolean => [...steps.values()].some(isUndoable);
 
 /** On the way forward: stopped by the deadline or by an order to go back; what fails leads back. */
 async function forward(

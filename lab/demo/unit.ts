@@ -37,6 +37,7 @@ export async function showUnit(lab: Lab, urls: Urls, registries: Fleet['registri
     const seen = sum([...(await load.stop()).values()]);
     const after = await lookAtUnit(urls);
     say(unitLine({ before, after, seen }));
+    for (const reason of seen.reasons) say(`failed: ${reason}`);
     say(`look at it: ${urls.web}, and with npx refit unit status ${SHOP}`);
     return exitCode === 0 && after?.version === NEXT_VERSION && seen.failed === 0;
   } finally {
@@ -72,5 +73,6 @@ async function lookAtUnit({ web }: Urls): Promise<Serving | null> {
 const sum = (all: readonly Seen[]): Seen => ({
   answered: all.reduce((count, { answered }) => count + answered, 0),
   failed: all.reduce((count, { failed }) => count + failed, 0),
+  reasons: all.flatMap(({ reasons }) => reasons),
   longestGapMs: Math.max(0, ...all.map(({ longestGapMs }) => longestGapMs)),
 });

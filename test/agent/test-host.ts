@@ -6,6 +6,7 @@ import { openDisk } from '../../agent/disk.ts';
 import { placesUnder, type Places } from '../../agent/places.ts';
 import type { AgentPorts, Boot } from '../../agent/ports.ts';
 import { hostProbes } from '../../agent/probes.ts';
+import { noMember } from '../../agent/quorum.ts';
 import { openReleases, sha256 } from '../../agent/releases.ts';
 import { createHostSteps } from '../../agent/steps/host-steps.ts';
 import { pause } from '../../drivers/pause.ts';
@@ -58,7 +59,7 @@ export class TestHost {
       host,
       services: release.services ?? [],
       units: [],
-      ...{ chain: [], components: {}, migrations: [], backup: null },
+      ...{ chain: [], components: {}, migrations: [], backup: null, upgrader: null },
       contents,
     });
     const digest = parseDigest(`sha256:${sha256(`image of ${json}`)}`);
@@ -84,6 +85,7 @@ export class TestHost {
         releases: openReleases(this.places, parseRelease),
         steps: createHostSteps(this.places, ports.engine ?? noEngine),
         probes: hostProbes,
+        quorum: noMember,
         boot,
         facts: (phase) => ({
           diskFreeBytes: 1,

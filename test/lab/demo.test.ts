@@ -39,7 +39,7 @@ describe('what the demo measures', () => {
   });
 
   test('the table has a row a host, with what its users saw', () => {
-    const seen = new Map([['host-1', { answered: 100, failed: 3, longestGapMs: 1_840 }]]);
+    const seen = new Map([['host-1', { answered: 100, failed: 3, reasons: [], longestGapMs: 1_840 }]]);
 
     const text = resultTable({ before: [first], after: [next], seen, times: new Map([['host-1', 6_250]]) });
 
@@ -53,7 +53,7 @@ describe('what the demo measures', () => {
   });
 
   test('the members of the service are counted by what they answer', () => {
-    const seen = { answered: 900, failed: 0, longestGapMs: 60 };
+    const seen = { answered: 900, failed: 0, reasons: [], longestGapMs: 60 };
 
     expect(serviceLine([next, { ...next, host: 'host-2', web: ['2.0.0', '1.0.0'] }], seen)).toBe(
       'service web: 3 of 4 members at 2.0.0, 1 of 4 members at 1.0.0; through the load balancer 900 requests answered, 0 failed',
@@ -62,7 +62,7 @@ describe('what the demo measures', () => {
   });
 
   test('the slot of the unit that serves is named, with what its users saw', () => {
-    const seen = { answered: 900, failed: 0, longestGapMs: 60 };
+    const seen = { answered: 900, failed: 0, reasons: [], longestGapMs: 60 };
     const before = { version: '1.0.0', slot: 'blue' };
 
     expect(unitLine({ before, after: { version: '2.0.0', slot: 'green' }, seen })).toBe(
@@ -104,6 +104,7 @@ describe('the requests of the demo', () => {
     const seen = (await load.stop()).get('host-1');
 
     expect(seen?.failed).toBeGreaterThanOrEqual(3);
+    expect(seen?.reasons[0]).toMatch(/: status 503$/);
     expect(seen?.answered).toBeGreaterThanOrEqual(5);
     // Four pauses of 40 ms lie between the last answer before and the first one after.
     expect(seen?.longestGapMs).toBeGreaterThan(120);

@@ -14,7 +14,7 @@ type Published = { readonly entry: ChainEntry; readonly read: ReadRelease };
 function publish(version: string, upgradesFrom: readonly SupportedJump[], changes: Partial<Release> = {}): Published {
   const ref = releaseRef(version, `${published.length + 1}`);
   const read = {
-    ...{ ref, sizeBytes: 1_000, layers: [] },
+    ...{ ref, agent: null, sizeBytes: 1_000, layers: [] },
     release: release({
       version,
       upgradesFrom,
@@ -65,7 +65,7 @@ function planOf(
 ): readonly Hop[] {
   const hosts = onPaths(installed, to);
   const stops = stopsOnPaths(hosts, to.ref, versions);
-  return planHops({ hosts, stops, releases: known, imageSizes: new Map(), install });
+  return planHops({ hosts, stops, releases: known, imageSizes: new Map(), install, carriers: new Set() });
 }
 
 /** `4.0.1: host-1 (3.4.2)`, with what is shared in brackets where it goes too. */

@@ -6,6 +6,7 @@ import { hostClock } from '../../../agent/host-clock.ts';
 import { placesUnder } from '../../../agent/places.ts';
 import type { HostSteps } from '../../../agent/ports.ts';
 import { hostProbes } from '../../../agent/probes.ts';
+import { noMember } from '../../../agent/quorum.ts';
 import { openReleases } from '../../../agent/releases.ts';
 import { createHostSteps } from '../../../agent/steps/host-steps.ts';
 import { parseRelease } from '../../../drivers/release/release-json.ts';
@@ -45,6 +46,7 @@ void runAgent(
     releases: openReleases(places, parseRelease),
     steps,
     probes: hostProbes,
+    quorum: noMember,
     boot: { bootId: () => 'boot', reboot: () => Promise.resolve() },
     facts: (phase) => ({
       diskFreeBytes: 0,

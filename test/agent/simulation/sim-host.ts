@@ -3,6 +3,7 @@ import { readDisk } from '../../../agent/core/reading.ts';
 import type { JournalBody } from '../../../agent/core/records.ts';
 import { installedRelease, phaseOf, type AgentState } from '../../../agent/core/state.ts';
 import type { AgentPorts, Disk, DiskFile, HostSteps, StepPlace } from '../../../agent/ports.ts';
+import { noMember } from '../../../agent/quorum.ts';
 import { compareOrders, isSameOrder, type Order } from '../../../model/bus.ts';
 import type { FleetId, HostId } from '../../../model/ids.ts';
 import type { HostStep } from '../../../agent/host-work.ts';
@@ -91,6 +92,7 @@ export class SimHost {
           return this.#faults.isUnhealthy ? 'sick' : null;
         },
       },
+      quorum: noMember,
       boot: {
         bootId: () => `boot-${this.#boot}`,
         reboot: async () => {
