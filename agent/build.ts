@@ -8,6 +8,9 @@ import type { AgentBundle } from '../drivers/release/build.ts';
 
 const CHECKOUT = dirname(import.meta.dirname);
 
+/** The program that lets the next agent prove itself, or takes this one back. */
+const TRIAL_ENTRY = join(CHECKOUT, 'agent', 'trial', 'main.ts');
+
 /** Stands in the script until its digest is known; main.ts reads it as REFIT_AGENT_VERSION. */
 const VERSION_PLACE = '@refit-agent-version@';
 
@@ -22,10 +25,11 @@ const runtime = ['runtime', Buffer.from(`${process.version} ${process.arch}`)] a
  * version are the same agent.
  */
 export async function buildAgent(entry: string = join(CHECKOUT, 'agent', 'main.ts')): Promise<AgentBundle> {
-  const [script, protos] = await Promise.all([bundle(entry), protoFiles()]);
-  const version = `${await packageVersion()}+${digestOf([runtime, ['agent/agent.cjs', script], ...protos])}`;
+  const [script, trial, protos] = await Promise.all([bundle(entry), bundle(TRIAL_ENTRY), protoFiles()]);
+  const beside = [['agent/trial.cjs', trial], ...protos] as const;
+  const version = `${await packageVersion()}+${digestOf([runtime, ['agent/agent.cjs', script], ...beside])}`;
   const named = Buffer.from(script.toString().replaceAll(VERSION_PLACE, version));
-  return { version, files: new Map([['agent/agent.cjs', named], ...protos]) };
+  return { version, files: new Map([['agent/agent.cjs', named], ...beside]) };
 }
 
 async function bundle(entry: string): Promise<Buffer> {

@@ -19,6 +19,7 @@ import { hostProbes } from './probes.ts';
 import { createQuorum } from './quorum.ts';
 import { openReleases } from './releases.ts';
 import { createHostSteps } from './steps/host-steps.ts';
+import { busOnTrial } from './trial/on-trial.ts';
 
 /** The host's own engine; only container steps need it. */
 const ENGINE_ENDPOINT = 'unix:///var/run/docker.sock';
@@ -30,10 +31,11 @@ export async function runDaemon(config: AgentConfig, places: Places, version: st
     process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), msg: event, ...fields })}\n`);
   };
   log('agent started', { fleet, host, version, endpoints: config.etcd?.endpoints ?? [] });
+  const hostKeys = busKeys(fleet).host(host);
   const running = runAgent(
     { host, fleet, version },
     {
-      bus: openBus(config, places, log),
+      bus: busOnTrial(openBus(config, places, log), { places, clock: hostClock, version, hostKeys }),
       clock: hostClock,
       disk: openDisk(places),
       releases: openReleases(places, parseRelease),
@@ -46,7 +48,7 @@ export async function runDaemon(config: AgentConfig, places: Places, version: st
     },
     new AbortController().signal,
   );
-  // Reading the journals fails at once or not at all. The Downloader Job waits for this before it lets go of the old agent.
+  // Reading the journals fails at once or not at all. Nobody lets go of the old agent before this.
   await Promise.race([running, hostClock.sleep(0)]);
   writeDurably(aliveMark(places), version);
   return running;

@@ -1,7 +1,7 @@
 import { readAgentConfig } from './config.ts';
 import { connectServiceManager } from '../drivers/systemd.ts';
 import { runDaemon } from './daemon.ts';
-import { download } from './download/download.ts';
+import { download, downloadAgent, type DownloadJob } from './download/download.ts';
 import { readJobOrder } from './download/environment.ts';
 import { FACTS_FOLDERS } from '../model/bus.ts';
 import { driftReader } from './drift.ts';
@@ -19,7 +19,7 @@ declare const REFIT_AGENT_VERSION: string | undefined;
 const version = typeof REFIT_AGENT_VERSION === 'string' ? REFIT_AGENT_VERSION : '0.0.0+sources';
 
 /**
- * download: run to completion in a container of the release · facts, ports: in preflight's · run: the daemon on the host ·
+ * download, agent (without the release): run to completion in a container of the release · facts, ports: in preflight's · run: the daemon on the host ·
  * local-check, local: in containers for one host by itself
  */
 async function main(program: string | undefined): Promise<void> {
@@ -46,7 +46,10 @@ async function main(program: string | undefined): Promise<void> {
       return;
     }
     case 'download':
-      await runDownload();
+      await runJob(download);
+      return;
+    case 'agent':
+      await runJob(downloadAgent);
       return;
     case 'local-check':
       await runOnHost(checkLocal);
@@ -56,7 +59,7 @@ async function main(program: string | undefined): Promise<void> {
       return;
     default:
       process.stderr.write(
-        `expected one of: download, facts, local, local-check, ports, run, version; got ${program ?? 'nothing'}\n`,
+        `expected one of: agent, download, facts, local, local-check, ports, run, version; got ${program ?? 'nothing'}\n`,
       );
       process.exitCode = 2;
   }
@@ -74,8 +77,8 @@ async function runPorts(text: string): Promise<void> {
 }
 
 /** Ends with exit code 1 and a last line that says why, for whoever started the job. */
-async function runDownload(): Promise<void> {
-  await orSay(() => download({ ...inContainer(), order: readJobOrder(process.env) }));
+async function runJob(job: (parts: DownloadJob) => Promise<void>): Promise<void> {
+  await orSay(() => job({ ...inContainer(), order: readJobOrder(process.env), provenBy: 'bus' }));
 }
 
 const exitCodes = { done: 0, failed: 1, refused: 2 } as const satisfies Record<LocalEnd, number>;

@@ -43,5 +43,8 @@ export function placesUnder(root: string): Places {
   };
 }
 
-/** Holds the version of the agent that last read its journals and went to work. */
+/** Holds the version of the agent that last read its journals and went to work. Trial programs of other versions read it. */
 export const aliveMark = (places: Places): string => join(places.state, 'agent-alive');
+
+/** Holds the version of the agent on trial that saw its own sign of life on the bus. Trial programs of other versions read it. */
+export const busMark = (places: Places): string => join(places.state, 'agent-on-bus');

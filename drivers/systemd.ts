@@ -3,11 +3,15 @@ import { connectDbus, type Dbus } from './dbus.ts';
 const SYSTEMD = 'org.freedesktop.systemd1';
 const MANAGER = { destination: SYSTEMD, path: '/org/freedesktop/systemd1', interface: `${SYSTEMD}.Manager` } as const;
 
-/** What the Downloader Job asks of a host's service manager. */
+/** What the Downloader Job and an agent's trial ask of a host's service manager. */
 export interface ServiceManager {
   reload(): Promise<void>;
   /** Idempotent. */
   enable(unit: string): Promise<void>;
+  /** Idempotent; what runs goes on. */
+  disable(unit: string): Promise<void>;
+  /** Asks for it and returns: `activeState` tells when it has ended. */
+  stop(unit: string): Promise<void>;
   /** A unit that runs already is fine. */
   start(unit: string): Promise<void>;
   restart(unit: string): Promise<void>;
@@ -34,6 +38,15 @@ export async function connectServiceManager(socketPath: string): Promise<Service
       ] as const;
       await bus.call({ ...MANAGER, member: 'EnableUnitFiles', arguments: [{ type: 'as', value: [unit] }, ...flags] });
     },
+    disable: async (unit) => {
+      const isRuntime = { type: 'b', value: false } as const;
+      await bus.call({
+        ...MANAGER,
+        member: 'DisableUnitFiles',
+        arguments: [{ type: 'as', value: [unit] }, isRuntime],
+      });
+    },
+    stop: (unit) => job('StopUnit', unit),
     start: (unit) => job('StartUnit', unit),
     restart: (unit) => job('RestartUnit', unit),
     activeState: (unit) => activeState(bus, unit),

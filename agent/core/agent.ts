@@ -42,12 +42,12 @@ export async function runAgent(identity: AgentIdentity, ports: AgentPorts, signa
     ports,
     bootId,
     ledger: new Ledger(ports.disk, ports.clock, changed),
-    view: new BusView(ports.bus, identity.fleet, wake),
+    view: new BusView(ports.bus, identity, wake),
     sender: new Sender({ bus: ports.bus, clock: ports.clock, key: keys.report(identity.host), latest }),
   };
   if (context.ledger.state.corrupt !== null) ports.log('journal corrupt', { problem: context.ledger.state.corrupt });
   else context.ledger.publishInstalled();
-  context.view.watchHost(identity.host, (report) => context.sender.seen(report), signal);
+  context.view.watchHost((report) => context.sender.seen(report), signal);
   keepAlive(context, signal);
   changed();
   await Promise.race([

@@ -9,30 +9,35 @@ export type SeenBaton = { readonly baton: Baton; readonly revision: string };
 /**
  * What the bus last showed: this host's order and report, and, for an order that waits for its turn, the chain of its
  * upgrade. Levels: every callback replaces what was there. An unreadable baton is nobody's, an unreadable hold holds.
+ *
+ * Baton and hold come by two watches, of which either may be late. So a turn that comes to this host counts as held until
+ * the hold has been read anew: who paused the chain before it was handed on is obeyed.
  */
 export class BusView {
   readonly #bus: Bus;
+  readonly #host: HostId;
   readonly #keys: ReturnType<typeof busKeys>;
   readonly #onChange: () => void;
-  #followed: { readonly upgrade: UpgradeId; readonly watch: AbortController } | null = null;
+  #followed: { readonly upgrade: UpgradeId; readonly watch: AbortController; chain: AbortController } | null = null;
   order: BusEntry | null = null;
   baton: SeenBaton | null = null;
   chain: Chain | null = null;
-  isHeld = false;
+  isHeld = true;
 
-  constructor(bus: Bus, fleet: FleetId, onChange: () => void) {
+  constructor(bus: Bus, { fleet, host }: { readonly fleet: FleetId; readonly host: HostId }, onChange: () => void) {
     this.#bus = bus;
+    this.#host = host;
     this.#keys = busKeys(fleet);
     this.#onChange = onChange;
   }
 
-  watchHost(host: HostId, onReport: (value: string | null) => void, signal: AbortSignal): void {
+  watchHost(onReport: (value: string | null) => void, signal: AbortSignal): void {
     const seen = (entries: readonly BusEntry[]): void => {
-      this.order = find(entries, this.#keys.order(host));
-      onReport(find(entries, this.#keys.report(host))?.value ?? null);
+      this.order = find(entries, this.#keys.order(this.#host));
+      onReport(find(entries, this.#keys.report(this.#host))?.value ?? null);
       this.#onChange();
     };
-    this.#bus.watch(this.#keys.host(host), seen, signal);
+    this.#bus.watch(this.#keys.host(this.#host), seen, signal);
   }
 
   /** Follows the chain of this upgrade, and no other's; null: of none. */
@@ -40,17 +45,20 @@ export class BusView {
     if (this.#followed?.upgrade === upgrade) return;
     this.#followed?.watch.abort();
     this.#followed = null;
-    this.#show([], null);
+    this.chain = null;
+    this.baton = null;
+    this.isHeld = true;
     if (upgrade === null) return;
     const watch = new AbortController();
-    this.#followed = { upgrade, watch };
+    this.#followed = { upgrade, watch, chain: new AbortController() };
     signal.addEventListener('abort', () => watch.abort(), { once: true, signal: watch.signal });
+    this.#readChainAnew();
     const seen = (entries: readonly BusEntry[]): void => {
       if (watch.signal.aborted) return;
-      this.#show(entries, upgrade);
+      this.#take(toBaton(find(entries, this.#keys.baton(upgrade))));
       this.#onChange();
     };
-    this.#bus.watch(this.#keys.upgrade(upgrade), seen, watch.signal);
+    this.#bus.watch(this.#keys.batonOf(upgrade), seen, watch.signal);
   }
 
   /** Reads the baton anew, when a hand-off was refused or its answer was lost. */
@@ -64,16 +72,31 @@ export class BusView {
 
   /** An answer may be older than what the watch has shown meanwhile: then the watch is right. */
   replaceBaton(before: SeenBaton | null, after: SeenBaton | null): void {
-    if (this.baton === before) this.baton = after;
+    if (this.baton === before) this.#take(after);
   }
 
-  #show(entries: readonly BusEntry[], upgrade: UpgradeId | null): void {
-    const entry = (key: (upgrade: UpgradeId) => string): BusEntry | null =>
-      upgrade === null ? null : find(entries, key(upgrade));
-    const chain = entry(this.#keys.chain);
-    this.chain = chain === null ? null : readable(parseChain(chain.value));
-    this.isHeld = entry(this.#keys.hold) !== null;
-    this.baton = toBaton(entry(this.#keys.baton));
+  #take(baton: SeenBaton | null): void {
+    const isNew = baton?.revision !== this.baton?.revision;
+    this.baton = baton;
+    if (isNew && baton?.baton.holder === this.#host) this.#readChainAnew();
+  }
+
+  /** By a new watch: it begins with a list, and goes on until there is one. */
+  #readChainAnew(): void {
+    if (this.#followed === null) return;
+    const { upgrade, watch, chain: before } = this.#followed;
+    before.abort();
+    const chain = new AbortController();
+    this.#followed.chain = chain;
+    this.isHeld = true;
+    const seen = (entries: readonly BusEntry[]): void => {
+      if (chain.signal.aborted || watch.signal.aborted) return;
+      const found = find(entries, this.#keys.chain(upgrade));
+      this.chain = found === null ? null : readable(parseChain(found.value));
+      this.isHeld = find(entries, this.#keys.hold(upgrade)) !== null;
+      this.#onChange();
+    };
+    this.#bus.watch(this.#keys.upgrade(upgrade), seen, AbortSignal.any([chain.signal, watch.signal]));
   }
 }
 

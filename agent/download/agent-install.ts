@@ -1,20 +1,24 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isAtWork } from '../../model/agent-phase.ts';
 import type { Clock } from '../../model/ports.ts';
 import type { ServiceManager } from '../../drivers/systemd.ts';
-import { readDisk } from '../core/reading.ts';
 import { phaseOf } from '../core/state.ts';
-import { openDisk } from '../disk.ts';
-import { syncFolder, writeDurably } from '../durable.ts';
+import { readJournals } from '../local/journals.ts';
 import { aliveMark, type Places } from '../places.ts';
+import { findAgent, putAgent, readText, type Found } from '../trial/put-agent.ts';
+import { standingTrial, type Agent, type Trial } from '../trial/trial.ts';
+import { beginTrial, followTrial } from './follow-trial.ts';
+import { TRIAL_UNIT } from '../trial/unit-file.ts';
 import { AGENT_UNIT, unitFile } from './unit-file.ts';
 
-/** How long a new agent may take to prove itself before the old one comes back; ms. It starts in half a second. */
-const PROOF_MS = 15_000;
+/** How long the first agent of a host may take to come up; ms. It starts in half a second. */
+const UP_MS = 15_000;
 const LOOK_MS = 50;
 /** Versions of the agent that stay: the one that runs and the one to go back to. */
 const KEPT_AGENTS = 2;
+/** Trials of others that one job waits for before its own turn: more is somebody who starts jobs in a circle. */
+const MAX_STANDING = 3;
 
 export type AgentInstall = {
   readonly places: Places;
@@ -22,6 +26,8 @@ export type AgentInstall = {
   readonly clock: Clock;
   readonly version: string;
   readonly configText: string;
+  readonly proof: Trial['proof'];
+  readonly proofMs: number;
 };
 
 /** kept: it is at work and was not disturbed; the next download tries again. */
@@ -31,62 +37,83 @@ export type AgentOutcome = { readonly agent: string; readonly outcome: 'running'
  * Makes the agent of this release the one that runs.
  *
  * 1. One that runs already, with the same version and configuration, is left alone; so is one that is at work.
- * 2. The new one takes over the journals and proves that it reads them; only then may the old one's files go.
- * 3. If it does not come up, version, configuration and unit of before come back.
+ * 2. Another one is put on trial: the host itself lets the new one prove itself, or takes the old one back. This job only
+ *    asks for it and waits, and may be killed at any instant; another one finds the trial at work and waits for it.
+ * 3. Where there is no other agent to go back to, the new one is started, and has to come up.
  */
 export async function installAgent(install: AgentInstall): Promise<AgentOutcome> {
-  const { places, services, version } = install;
-  const before = readBefore(places);
-  const wanted = { version, config: install.configText, unit: unitFile() };
-  const isActive = before.unit !== null && (await services.activeState(AGENT_UNIT)) === 'active';
-  const isSame = before.version === version && before.config === wanted.config && before.unit === wanted.unit;
-  if (isActive && isSame) return { agent: version, outcome: 'running' };
-  if (isActive && before.version !== null && isBusy(places)) return { agent: before.version, outcome: 'kept' };
-  await takeOver(install, wanted);
-  if (await proves(install)) {
-    pruneAgents(places, [version, before.version]);
-    return { agent: version, outcome: isActive ? 'replaced' : 'started' };
+  const wanted = { version: install.version, config: install.configText, unit: unitFile() };
+  for (let count = 0; count < MAX_STANDING; count += 1) {
+    const standing = standingTrial(install.places);
+    const outcome = standing === null ? await replaceAgent(install, wanted) : await endTrial(install, standing, wanted);
+    if (outcome !== null) return outcome;
   }
-  const state = await services.activeState(AGENT_UNIT);
-  const problem = `agent ${version} did not come up within ${PROOF_MS / 1000} s: ${AGENT_UNIT} is ${state}`;
-  if (before.version === null) throw new Error(`${problem}; look on the host: journalctl -u ${AGENT_UNIT}`);
-  await takeOver(install, before);
-  throw new Error(`${problem}; agent ${before.version} runs again`);
+  throw new Error(
+    `agent ${wanted.version} had no turn: ${MAX_STANDING} trials of other agents came before; try again later`,
+  );
 }
 
-type Agent = { readonly version: string | null; readonly config: string | null; readonly unit: string | null };
-
-function readBefore(places: Places): Agent {
-  const current = join(places.agents, 'current');
-  return {
-    version: existsSync(current) ? readlinkSync(current) : null,
-    config: readText(places.config),
-    unit: readText(join(places.units, AGENT_UNIT)),
-  };
+/** null: another job's trial was quicker. */
+async function replaceAgent(install: AgentInstall, wanted: Agent): Promise<AgentOutcome | null> {
+  const { places, services } = install;
+  const found = findAgent(places);
+  const isActive = found.unit !== null && (await services.activeState(AGENT_UNIT)) === 'active';
+  const isWanted = isSame(found, wanted);
+  if (isActive && isWanted) return { agent: wanted.version, outcome: 'running' };
+  if (isActive && found.version !== null && isBusy(places)) return { agent: found.version, outcome: 'kept' };
+  const before = wholeAgent(places, found);
+  if (before === null || isWanted) return startFirst(install, wanted);
+  const trial = await beginTrial(install, { from: before, to: wanted, wasActive: isActive });
+  return trial === null ? null : endOf(install, await followTrial(install, trial));
 }
 
-async function takeOver({ places, services }: AgentInstall, agent: Agent): Promise<void> {
+/** One of this very agent is as good as ours: a job that did not live began it. null: it was another's, and is over. */
+async function endTrial(install: AgentInstall, standing: Trial, wanted: Agent): Promise<AgentOutcome | null> {
+  await install.services.start(TRIAL_UNIT);
+  const ended = await followTrial(install, standing);
+  return isSame(ended.to, wanted) ? endOf(install, ended) : null;
+}
+
+function endOf({ places }: AgentInstall, { from, to, wasActive, stand }: Trial): AgentOutcome {
+  if (stand.phase === 'kept') return { agent: from.version, outcome: 'kept' };
+  if (stand.phase === 'returned') throw new Error(`${stand.why}; ${backAs(from, stand.isBack)}`);
+  pruneAgents(places, [to.version, from.version]);
+  return { agent: to.version, outcome: wasActive ? 'replaced' : 'started' };
+}
+
+const backAs = ({ version }: Agent, isBack: boolean): string =>
+  isBack ? `agent ${version} runs again` : `agent ${version} was started again and has not come up yet; ${LOOK_THERE}`;
+
+const LOOK_THERE = `look on the host: journalctl -u ${AGENT_UNIT}`;
+
+const isSame = (one: Found, other: Agent): boolean =>
+  one.version === other.version && one.config === other.config && one.unit === other.unit;
+
+/** null: a part of it is missing, so that there is nothing to go back to. */
+function wholeAgent(places: Places, { version, config, unit }: Found): Agent | null {
+  if (version === null || config === null || unit === null) return null;
+  return existsSync(join(places.agents, version)) ? { version, config, unit } : null;
+}
+
+async function startFirst(install: AgentInstall, agent: Agent): Promise<AgentOutcome> {
+  const { places, services } = install;
   rmSync(aliveMark(places), { force: true });
-  if (agent.config !== null) writeDurably(places.config, agent.config, 0o600);
-  if (agent.unit !== null) writeDurably(join(places.units, AGENT_UNIT), agent.unit);
-  if (agent.version !== null) point(places, agent.version);
+  putAgent(places, agent);
   await services.reload();
   await services.enable(AGENT_UNIT);
   await services.restart(AGENT_UNIT);
-}
-
-/** Swapped in one step: there is no instant without an agent to start. */
-function point(places: Places, version: string): void {
-  const next = join(places.agents, 'next');
-  rmSync(next, { force: true });
-  symlinkSync(version, next);
-  renameSync(next, join(places.agents, 'current'));
-  syncFolder(places.agents);
+  if (!(await comesUp(install))) {
+    const state = await services.activeState(AGENT_UNIT);
+    const problem = `agent ${agent.version} did not come up within ${UP_MS / 1000} s: ${AGENT_UNIT} is ${state}`;
+    throw new Error(`${problem}; ${LOOK_THERE}`);
+  }
+  pruneAgents(places, [agent.version]);
+  return { agent: agent.version, outcome: 'started' };
 }
 
 /** The agent leaves a mark once it has read the journals and listens; a unit that is merely active may crash in a loop. */
-async function proves({ places, services, clock, version }: AgentInstall): Promise<boolean> {
-  const until = clock.now() + PROOF_MS;
+async function comesUp({ places, services, clock, version }: AgentInstall): Promise<boolean> {
+  const until = clock.now() + UP_MS;
   while (clock.now() < until) {
     if (readText(aliveMark(places)) === version && (await services.activeState(AGENT_UNIT)) === 'active') return true;
     await clock.sleep(LOOK_MS);
@@ -94,14 +121,13 @@ async function proves({ places, services, clock, version }: AgentInstall): Promi
   return false;
 }
 
-const isBusy = (places: Places): boolean => isAtWork(phaseOf(readDisk(openDisk(places)).state));
+const isBusy = (places: Places): boolean => isAtWork(phaseOf(readJournals(places)));
 
-function pruneAgents(places: Places, newest: readonly (string | null)[]): void {
-  const kept = newest.slice(0, KEPT_AGENTS);
-  const old = readdirSync(places.agents).filter(
-    (name) => name !== 'current' && name !== 'next' && !kept.includes(name),
-  );
-  for (const name of old) rmSync(join(places.agents, name), { recursive: true, force: true });
+/** Both agents of a trial stay until it is over. */
+function pruneAgents(places: Places, newest: readonly string[]): void {
+  const standing = standingTrial(places);
+  const onTrial = standing === null ? [] : [standing.from.version, standing.to.version];
+  const kept = [...newest.slice(0, KEPT_AGENTS), ...onTrial, 'current', 'next'];
+  for (const name of readdirSync(places.agents).filter((name) => !kept.includes(name)))
+    rmSync(join(places.agents, name), { recursive: true, force: true });
 }
-
-const readText = (path: string): string | null => (existsSync(path) ? readFileSync(path, 'utf8') : null);

@@ -4,18 +4,23 @@ import { parseAgentConfig, type AgentConfig } from '../config.ts';
 
 const digest = z.string().transform(parseDigest);
 
+/** How long a new agent may take to prove itself before the old one comes back; ms. It starts in half a second. */
+const PROOF_MS = 15_000;
+
 /** What the Downloader Job is told, by its environment. */
 const JobEnvironment = z.object({
   REFIT_RELEASE_DIGEST: digest,
   REFIT_CONTENTS_DIGEST: digest,
   REFIT_AGENT_CONFIG: z.string(),
   REFIT_DISK_FLOOR_BYTES: z.coerce.number().nonnegative().default(0),
+  REFIT_AGENT_PROOF_MS: z.coerce.number().positive().default(PROOF_MS),
 });
 
 export type JobOrder = {
   readonly release: z.infer<typeof digest>;
   readonly contents: z.infer<typeof digest>;
   readonly diskFloorBytes: number;
+  readonly proofMs: number;
   readonly config: AgentConfig;
   /** As it is written to the host. */
   readonly configText: string;
@@ -35,6 +40,7 @@ export function readJobOrder(env: Readonly<Record<string, string | undefined>>):
     release: data.REFIT_RELEASE_DIGEST,
     contents: data.REFIT_CONTENTS_DIGEST,
     diskFloorBytes: data.REFIT_DISK_FLOOR_BYTES,
+    proofMs: data.REFIT_AGENT_PROOF_MS,
     config,
     configText: `${JSON.stringify(config, null, 1)}\n`,
   };

@@ -17,6 +17,8 @@ Restart=always
 RestartSec=100ms
 # What a step started must not outlive the agent: the next one looks at what it left.
 KillMode=control-group
+# An agent is stopped by killing it; one that hangs is not waited for.
+TimeoutStopSec=2s
 OOMScoreAdjust=-900
 
 [Install]

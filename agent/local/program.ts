@@ -63,7 +63,8 @@ async function begin(program: LocalProgram, job: LocalJob): Promise<Order | null
     say({ event: 'refused', message: refusal });
     return null;
   }
-  await download({ ...program, order: job.order });
+  // The fleet's bus may be what is away: a host by itself does without its proof.
+  await download({ ...program, order: job.order, provenBy: 'journals' });
   return placeLocalOrder(job, places, { release, state: readJournals(places) });
 }
 

@@ -2,14 +2,18 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { download } from '../../agent/download/download.ts';
+import { download, downloadAgent } from '../../agent/download/download.ts';
 import { readJobOrder } from '../../agent/download/environment.ts';
 import { hostClock } from '../../agent/host-clock.ts';
 import { placesUnder, type Places } from '../../agent/places.ts';
 import { digestHex } from '../../model/ids.ts';
 import { FakeServices } from './fake-services.ts';
+import { fastClock } from './fast-clock.ts';
 import { makeReleaseImage, type ImageFolders } from './release-image.ts';
 import { countingStep, filesStep, TestHost, write } from './test-host.ts';
+
+/** Bounds of seconds pass in tenths. */
+const FASTER = 10;
 
 let folder: string;
 let places: Places;
@@ -28,7 +32,7 @@ const makeImage = (name: string, files: Readonly<Record<string, string>> = { 'fi
 async function run(
   image: ImageFolders,
   services: FakeServices,
-  more: { version?: string; floor?: number; config?: string } = {},
+  more: { version?: string; floor?: number; config?: string; job?: typeof download } = {},
 ): Promise<Readonly<Record<string, unknown>>[]> {
   const said: Readonly<Record<string, unknown>>[] = [];
   const order = readJobOrder({
@@ -38,12 +42,13 @@ async function run(
     REFIT_AGENT_CONFIG:
       more.config ?? '{"fleet":"lab","host":"host-1","etcd":{"endpoints":["http://e:2379"],"tls":null}}',
   });
-  await download({
+  await (more.job ?? download)({
     image,
     places,
     order,
     version: more.version ?? '1.0.0+one',
     services: () => Promise.resolve(services),
+    provenBy: 'bus',
     clock: hostClock,
     say: (line) => said.push(line),
   });
@@ -135,24 +140,32 @@ test('what a killed attempt left is thrown away', async () => {
   expect(existsSync(join(places.release(image.digest), 'files/junk'))).toBe(false);
 });
 
-test(
-  'a new agent takes over, and one that does not come up gives way to the old one',
-  { timeout: 40_000 },
-  async () => {
-    const services = new FakeServices(places);
-    await run(makeImage('first'), services);
-    const said = await run(makeImage('second'), services, { version: '2.0.0+two' });
-    services.broken = '3.0.0+three';
+test('a new agent takes over, and one that does not come up gives way to the old one', async () => {
+  const services = new FakeServices(places, { clock: fastClock(FASTER) });
+  await run(makeImage('first'), services);
+  const said = await run(makeImage('second'), services, { version: '2.0.0+two' });
+  services.broken = '3.0.0+three';
 
-    await expect(run(makeImage('third'), services, { version: '3.0.0+three' })).rejects.toThrow(
-      /agent 3.0.0\+three did not come up within 15 s.*agent 2.0.0\+two runs again/,
-    );
+  await expect(run(makeImage('third'), services, { version: '3.0.0+three' })).rejects.toThrow(
+    /agent 3.0.0\+three did not come up within 15 s.*agent 2.0.0\+two runs again/,
+  );
 
-    expect(said.at(-1)).toMatchObject({ agent: '2.0.0+two', outcome: 'replaced' });
-    expect(readlinkSync(join(places.agents, 'current'))).toBe('2.0.0+two');
-    expect(await services.activeState()).toBe('active');
-  },
-);
+  expect(said.at(-1)).toMatchObject({ agent: '2.0.0+two', outcome: 'replaced' });
+  expect(readlinkSync(join(places.agents, 'current'))).toBe('2.0.0+two');
+  expect(services.running).toBe('2.0.0+two');
+});
+
+test('an agent alone is put on trial, and no release comes with it', async () => {
+  const services = new FakeServices(places, { clock: fastClock(FASTER) });
+  const image = makeImage('first');
+  await run(image, services);
+  rmSync(places.releases, { recursive: true });
+
+  const said = await run(image, services, { version: '2.0.0+two', job: downloadAgent });
+
+  expect(said.at(-1)).toMatchObject({ event: 'done', agent: '2.0.0+two', outcome: 'replaced' });
+  expect(readdirSync(places.releases)).toEqual([]);
+});
 
 test('an agent with another configuration is started anew', async () => {
   const services = new FakeServices(places);

@@ -14,13 +14,15 @@ import { FakeServices } from './fake-services.ts';
 import { makeReleaseImage, type ImageFolders } from './release-image.ts';
 import { write } from './test-host.ts';
 
+export type AgentProgram = { readonly program: string; readonly version: string };
+
 /** The agent as it is built for hosts; one for all tests of a file. */
-export async function buildAgentProgram(): Promise<{ readonly program: string; readonly remove: () => void }> {
+export async function buildAgentProgram(): Promise<AgentProgram & { readonly remove: () => void }> {
   const folder = mkdtempSync(join(tmpdir(), 'refit-agent-program-'));
-  const { files } = await buildAgent();
+  const { version, files } = await buildAgent();
   for (const [path, bytes] of files) write(join(folder, path), bytes.toString());
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
-  return { program: join(folder, 'agent/agent.cjs'), remove };
+  return { program: join(folder, 'agent/agent.cjs'), version, remove };
 }
 
 export type Ran = { readonly end: LocalEnd; readonly lines: readonly LocalLine[] };
@@ -29,14 +31,14 @@ export type Ran = { readonly end: LocalEnd; readonly lines: readonly LocalLine[]
 export class LocalHost {
   readonly folder = mkdtempSync(join(tmpdir(), 'refit-local-'));
   readonly places: Places = placesUnder(join(this.folder, 'host'));
-  readonly services = new FakeServices(this.places, () => this.startAgent());
+  readonly services = new FakeServices(this.places, { onStart: () => this.startAgent() });
   readonly lines: LocalLine[] = [];
-  readonly #program: string;
+  readonly #built: AgentProgram;
   #agent: ChildProcess | null = null;
   #log = '';
 
-  constructor(program: string) {
-    this.#program = program;
+  constructor(built: AgentProgram) {
+    this.#built = built;
   }
 
   image(
@@ -53,7 +55,7 @@ export class LocalHost {
   /** The release and its agent come onto the disk, as a worker's Downloader Job brings them; nothing is ordered. */
   async stage(image: ImageFolders): Promise<void> {
     const parts = this.#parts(image, {});
-    await download({ ...parts, order: readJobOrder(parts.env), say: () => undefined });
+    await download({ ...parts, order: readJobOrder(parts.env), provenBy: 'journals', say: () => undefined });
   }
 
   check(image: ImageFolders, env: Readonly<Record<string, string>> = {}): Ran {
@@ -71,7 +73,7 @@ export class LocalHost {
   startAgent(): void {
     this.#agent?.kill('SIGKILL');
     const env = { ...process.env, REFIT_ROOT: this.places.root };
-    const child = spawn(process.execPath, [this.#program, 'run'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [this.#built.program, 'run'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (this.#log += String(text)));
     this.#agent = child;
   }
@@ -112,7 +114,7 @@ export class LocalHost {
         REFIT_LOCAL_UPGRADE: 'local-1',
         ...env,
       },
-      version: '1.0.0+one',
+      version: this.#built.version,
       services: () => Promise.resolve(this.services),
       clock: hostClock,
     };

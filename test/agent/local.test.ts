@@ -15,14 +15,14 @@ import type { ImageFolders } from './release-image.ts';
 import { orderOf } from './states.ts';
 import { countingStep, write } from './test-host.ts';
 
-let built: { readonly program: string; readonly remove: () => void };
+let built: Awaited<ReturnType<typeof buildAgentProgram>>;
 let host: LocalHost;
 beforeAll(async () => {
   built = await buildAgentProgram();
 });
 afterAll(() => built.remove());
 beforeEach(() => {
-  host = new LocalHost(built.program);
+  host = new LocalHost(built);
 });
 afterEach(() => host.close());
 
@@ -134,7 +134,7 @@ test('a host of a fleet keeps its configuration, and one that had none of a flee
 
   await host.run(image, { REFIT_LOCAL_UPGRADE: 'local-3' });
 
-  expect(first).toEqual({ fleet: 'site', host: 'web-3', etcd });
+  expect(first).toMatchObject({ fleet: 'site', host: 'web-3', etcd });
   expect(JSON.parse(readFileSync(host.places.config, 'utf8'))).toEqual(first);
 });
 

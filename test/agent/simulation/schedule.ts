@@ -110,7 +110,7 @@ function makeRelease(world: World): Release {
   const health = { probes, minHealthyTimeMs: 300, deadlineMs: 2_000 };
   const host = { deadlineMs: 60_000, diskFreeBytes: 0, steps, health };
   const rest = { upgradesFrom: [], chain: [], components: {}, fleets: [], units: [], contents: [] };
-  const none = { migrations: [], backup: null };
+  const none = { migrations: [], backup: null, upgrader: null };
   return { schema: 1, name: 'sim', version: '2', host, services: [dns], ...rest, ...none };
 }
 
