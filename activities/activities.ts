@@ -3,15 +3,19 @@ import type { HostOutcome } from '../model/host.ts';
 import type { PlannedHost, PlannedMigration, PlannedService, Risk, WaveRun } from '../model/plan.ts';
 import type { Policy } from '../model/policy.ts';
 import type { ReleaseRef } from '../model/release.ts';
+import type { PlannedAgents } from '../model/self-upgrade.ts';
 import type { ServicePolicy, ServiceUpgradeInput } from '../model/service.ts';
 import type { EditedAnswer, Finding } from '../model/upgrade.ts';
+import type { PlannedUpgrader } from '../model/upgrader.ts';
 import type { MemberActivities } from './member-activities.ts';
+import type { SelfUpgradeActivities } from './self-upgrade-activities.ts';
 import type { MigrationActivities } from './migration-activities.ts';
 import type { TrafficActivities } from './traffic-activities.ts';
 import type { UnitActivities } from './unit-activities.ts';
 
 /** The steps of an upgrade that touch the world. Each is idempotent: at least once, and perhaps twice at the same time. */
-export interface Activities extends MemberActivities, TrafficActivities, UnitActivities, MigrationActivities {
+export interface Activities
+  extends MemberActivities, TrafficActivities, UnitActivities, MigrationActivities, SelfUpgradeActivities {
   /** Fences earlier runs off: from now on agents and the bus obey this run only. The same run gets the same epoch again. */
   claimEpoch(
     input: RunInput & { readonly run: string; readonly startedAt: number },
@@ -62,6 +66,16 @@ export type PreflightResult = {
   readonly balanced: boolean;
   /** All of them, at most MAX_FINDINGS. */
   readonly findings: readonly Finding[];
+  /** Absent: the upgrader and the agents stay as they are; upgrades that began before there was such a thing don't say it. */
+  readonly selfUpgrade?: PlannedSelfUpgrade;
+};
+
+/** What of refit itself the release brings. */
+export type PlannedSelfUpgrade = {
+  /** null: the release has none, or no host carries it, or it is there and alone. */
+  readonly upgrader: PlannedUpgrader | null;
+  /** null: every agent that lives is the release's. */
+  readonly agents: PlannedAgents | null;
 };
 
 /** A hop without its hosts, which are on the bus. */

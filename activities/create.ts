@@ -1,6 +1,7 @@
 import type { Activities } from './activities.ts';
 import { createReadOutcomes, createSetHold, createStandDown, createStartChain } from './chain-orders.ts';
 import { createMigrationActivities } from './create-migrations.ts';
+import { createSelfUpgradeActivities } from './create-self-upgrade.ts';
 import { createMemberActivities } from './create-members.ts';
 import { createDownloadRelease } from './download.ts';
 import { createClaimEpoch } from './epoch.ts';
@@ -43,5 +44,6 @@ export function createActivities(given: Ports): Activities {
     ...createTrafficActivities(ports),
     ...createUnitActivities(ports),
     ...createMigrationActivities(ports),
+    ...createSelfUpgradeActivities(ports),
   };
 }

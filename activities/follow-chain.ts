@@ -4,6 +4,7 @@ import { busKeys, isSameOrder, type Baton } from '../model/bus.ts';
 import type { HostOutcome } from '../model/host.ts';
 import type { HostId } from '../model/ids.ts';
 import { readOutcome, type SentOrder } from '../model/outcome.ts';
+import type { BusEntry } from '../model/ports.ts';
 import type { Activities, ChainEnd, ChainInput } from './activities.ts';
 import { awaitHost } from './await-host.ts';
 import { chainMembers, chainOrder, chainOrderTo, placeBaton, type ChainPorts } from './chain-orders.ts';
@@ -160,17 +161,23 @@ class BatonTrack {
   constructor(ports: ChainPorts, { fleet, upgrade, epoch }: ChainInput, signal: AbortSignal) {
     this.#epoch = epoch;
     const keys = busKeys(fleet);
-    ports.bus.watch(
-      keys.upgrade(upgrade),
-      (entries) => {
-        const entry = entries.find(({ key }) => key === keys.baton(upgrade));
-        const parsed = entry === undefined ? null : ports.values.parseBaton(entry.value);
-        this.#baton = parsed?.ok === true ? parsed.value : null;
-        this.#isHeld = entries.some(({ key }) => key === keys.hold(upgrade));
-        this.wake.ring();
-      },
-      signal,
-    );
+    const follow = (prefix: string, show: (entries: readonly BusEntry[]) => void): void =>
+      ports.bus.watch(
+        prefix,
+        (entries) => {
+          show(entries);
+          this.wake.ring();
+        },
+        signal,
+      );
+    follow(keys.batonOf(upgrade), (entries) => {
+      const entry = entries.find(({ key }) => key === keys.baton(upgrade));
+      const parsed = entry === undefined ? null : ports.values.parseBaton(entry.value);
+      this.#baton = parsed?.ok === true ? parsed.value : null;
+    });
+    follow(keys.upgrade(upgrade), (entries) => {
+      this.#isHeld = entries.some(({ key }) => key === keys.hold(upgrade));
+    });
   }
 
   /** Throws when another run has taken the chain over. */

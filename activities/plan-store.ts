@@ -93,9 +93,9 @@ export class PlanStore {
     const keys = busKeys(fleet);
     for (const old of staleUpgrades(await this.#ports.bus.list(keys.plans), keys.plans)) {
       if (upgradeOfHop(old) === upgradeOfHop(upgrade)) continue;
-      const entries = [`${keys.plans}${old}/`, keys.upgrade(parseUpgradeId(old))].map(async (prefix) =>
-        this.#ports.bus.list(prefix),
-      );
+      const id = parseUpgradeId(old);
+      const prefixes = [`${keys.plans}${old}/`, keys.upgrade(id), keys.batonOf(id)];
+      const entries = prefixes.map(async (prefix) => this.#ports.bus.list(prefix));
       const deletes = (await Promise.all(entries)).flat().map(({ key }) => key);
       for (let first = 0; first < deletes.length; first += MAX_DELETES) {
         const batch = deletes.slice(first, first + MAX_DELETES);

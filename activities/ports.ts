@@ -17,6 +17,7 @@ import type { LoadBalancer } from '../model/load-balancer.ts';
 import type { Bus, Clock } from '../model/ports.ts';
 import type { Registry } from '../model/registry.ts';
 import type { SlotBalancer } from '../model/slot-balancer.ts';
+import type { WorkerVersions } from '../model/upgrader.ts';
 import type { Versions } from '../model/versions.ts';
 
 /** Everything that the activities touch; the worker puts the real ones here. */
@@ -40,6 +41,8 @@ export type Ports = {
   /** What an engine needs to pull from the image's registry; null: nothing. Read when used, never kept. */
   readonly registryAuth: (image: string) => Promise<{ readonly username: string; readonly password: string } | null>;
   readonly versions: Versions;
+  /** Of this fleet, as Temporal knows them. */
+  readonly workerVersions: WorkerVersions;
   readonly etcdHealth: (signal: AbortSignal) => Promise<EtcdHealth>;
 };
 

@@ -9,7 +9,7 @@ import type { Hop } from '../model/plan.ts';
 import { RegistryError, type ReadRelease } from '../model/registry.ts';
 import { hostImages, releaseLabel } from '../model/release.ts';
 import type { Finding } from '../model/upgrade.ts';
-import type { Activities, PlannedHop, PreflightInput, PreflightResult } from './activities.ts';
+import type { Activities, PlannedHop, PlannedSelfUpgrade, PreflightInput, PreflightResult } from './activities.ts';
 import { whileBeating } from './beating.ts';
 import { wrongInput } from './failure.ts';
 import { boundFindings } from './findings.ts';
@@ -25,6 +25,7 @@ import { describeChange, hopPlans, plannedHop } from './hop-plans.ts';
 import { readHopReleases } from './hop-releases.ts';
 import { findImageSizes, findMissingImages } from './images.ts';
 import { ownFleet } from './own-fleet.ts';
+import { planSelfUpgrade, upgraderImages } from './plan-self-upgrade.ts';
 import type { PlanStore } from './plan-store.ts';
 import type { Ports } from './ports.ts';
 import type { ReleaseCache } from './release-cache.ts';
@@ -60,7 +61,9 @@ async function preflight(ports: PreflightPorts, input: PreflightInput, count: Co
   const errors = planned.findings.filter(({ severity }) => severity === 'error');
   if (changed !== null || errors.length > 0) await removeImages(ports, hosts, read);
   if (changed !== null) throw wrongInput(changed);
-  return toResult(ports, input, { ...planned, target, balanced: balancedServices(fleet).length > 0 });
+  const own = { target, hosts, hops: planned.hops.length, signal };
+  const selfUpgrade = errors.length > 0 ? null : await planSelfUpgrade(ports, own);
+  return toResult(ports, input, { ...planned, target, balanced: balancedServices(fleet).length > 0, selfUpgrade });
 }
 
 /** A registry that can't be reached is waited for; what it answers otherwise no retry mends. */
@@ -95,7 +98,11 @@ async function planFleet(
   const { releases, problems } = await readHopReleases(ports.releases, { target, stops, signal });
   const [etcd, missingImages, imageSizes, hosts] = await Promise.all([
     ports.etcdHealth(signal),
-    findMissingImages(ports, imagesOf(stops, releases, imagesOfStop), signal),
+    findMissingImages(
+      ports,
+      [...imagesOf(stops, releases, imagesOfStop), ...upgraderImages(ports, target.release)],
+      signal,
+    ),
     findImageSizes(
       ports,
       imagesOf(stops, releases, (_, release) => hostImages(release)),
@@ -129,9 +136,13 @@ const imagesOf = (
 async function toResult(
   ports: PreflightPorts,
   input: PreflightInput,
-  found: Planned & { readonly target: ReadRelease; readonly balanced: boolean },
+  found: Planned & {
+    readonly target: ReadRelease;
+    readonly balanced: boolean;
+    readonly selfUpgrade: PlannedSelfUpgrade | null;
+  },
 ): Promise<PreflightResult> {
-  const { balanced, target, releases } = found;
+  const { balanced, target, releases, selfUpgrade } = found;
   const plans = hopPlans(input, found.hops);
   const digests = await ports.plans.save(plans);
   const hasErrors = found.findings.some(({ severity }) => severity === 'error');
@@ -142,8 +153,8 @@ async function toResult(
     // What is not going to run needs no waves; what is wrong needs the room.
     return [hasErrors ? { ...hop, waves: [], migrations: [] } : hop];
   });
-  const room = (ANSWER_LENGTH - JSON.stringify({ hops, release: target.ref }).length) / FINDING_FRAME;
+  const room = (ANSWER_LENGTH - JSON.stringify({ hops, release: target.ref, selfUpgrade }).length) / FINDING_FRAME;
   const length = Math.min(FINDINGS_LENGTH.most, Math.max(FINDINGS_LENGTH.least, room));
   const findings = boundFindings(found.findings, releaseLabel(target.ref), length);
-  return { release: target.ref, hops, balanced, findings };
+  return { release: target.ref, hops, balanced, findings, ...(selfUpgrade !== null && { selfUpgrade }) };
 }

@@ -1,6 +1,6 @@
 import type { FleetId, HostId, UpgradeId } from '../model/ids.ts';
 import type { ReleaseRef } from '../model/release.ts';
-import type { BuildId, ReplayFault } from '../model/upgrader.ts';
+import type { AgentStanding, BuildId, ReplayFault } from '../model/upgrader.ts';
 
 /** How the upgrader brings itself, and the agents, to what a release carries. All of them idempotent: what is there stays. */
 export interface SelfUpgradeActivities {
@@ -16,6 +16,8 @@ export interface SelfUpgradeActivities {
   dropSuccessor(input: SuccessorInput): Promise<void>;
   /** Ends workers of other builds that no open run is pinned to any more; names those that have to stay. */
   retireWorkers(input: WorkersInput): Promise<RetiredWorkers>;
+  /** Hosts whose agent lives and is another one than the release's: at most MAX_WAVE_HOSTS, from a place in the fleet file on. */
+  loadAgents(input: AgentsPage): Promise<LoadedAgents>;
   /** Puts the release's agent beside the host's and waits until it is alive on the bus, or the old one is back. */
   upgradeAgent(input: AgentInput): Promise<AgentResult>;
 }
@@ -41,7 +43,20 @@ export type RetiredWorkers = {
   readonly kept: readonly { readonly build: BuildId; readonly openRuns: number }[];
 };
 
-export type AgentInput = InRun & { readonly host: HostId; readonly release: ReleaseRef; readonly deadlineMs: number };
+/** `agent`: version of the release's. */
+export type AgentsPage = InRun & { readonly agent: string; readonly offset: number };
+/** `next`: where the next page begins; null: this is the last. */
+export type LoadedAgents = { readonly agents: readonly AgentStanding[]; readonly next: number | null };
+
+export type AgentInput = InRun & {
+  readonly host: HostId;
+  readonly release: ReleaseRef;
+  /** Version of the release's. */
+  readonly agent: string;
+  readonly byteLimit: number;
+  readonly diskFloorBytes: number;
+  readonly deadlineMs: number;
+};
 
 /** kept: it is at work on something else and was not disturbed · reverted: the old one is back, and why. */
 export type AgentResult =

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
-import type { Fleet, FleetHost, TlsFiles } from '../model/fleet.ts';
+import type { Fleet, FleetHost, FleetTemporal, TlsFiles } from '../model/fleet.ts';
 import { parseFleetId, parseHostId } from '../model/ids.ts';
 import { httpUrl, name, repeated, text } from './fleet-fields.ts';
 import { LoadBalancers, Services, serviceProblems } from './fleet-services.ts';
@@ -116,7 +116,13 @@ const FleetFile = z.strictObject({
       address: text('an address such as 127.0.0.1:7233', /^\S+:\d+$/),
       namespace: z.string().default('default'),
       ui: httpUrl('an address such as http://127.0.0.1:8233').optional(),
+      ...tls,
+      serverName: text('the name in the certificate of the server', /^[A-Za-z0-9.-]+$/).optional(),
+      apiKeyFile: z.string().optional(),
     })
+    .refine(isWhole, WHOLE)
+    // A name alone would be a connection that is taken for safe as well.
+    .refine(({ serverName, caFile }) => serverName === undefined || caFile !== undefined, WHOLE)
     .optional(),
 });
 
@@ -162,7 +168,17 @@ function toFleet(file: z.output<typeof FleetFile>, folder: string): Fleet {
     loadBalancers: file.loadBalancers,
     services: file.services,
     units: toUnits(file.units, { loadBalancers: file.loadBalancers, folder }),
-    temporal: temporal === undefined ? null : { ...temporal, ui: temporal.ui ?? null },
+    temporal: temporal === undefined ? null : toTemporal(temporal, folder),
+  };
+}
+
+function toTemporal(temporal: NonNullable<z.output<typeof FleetFile>['temporal']>, folder: string): FleetTemporal {
+  const { address, namespace, ui = null, serverName = null, apiKeyFile } = temporal;
+  const files = tlsFiles(temporal, folder);
+  return {
+    ...{ address, namespace, ui },
+    tls: files === null ? null : { ...files, serverName },
+    apiKeyFile: apiKeyFile === undefined ? null : resolve(folder, apiKeyFile),
   };
 }
 

@@ -40,6 +40,7 @@ export async function fetchRelease(http: RegistryHttp, image: Reference, signal?
   return {
     ref: { name, version, repository: image.repository, digest: fetched.digest, contents },
     release: readRelease(json, image),
+    agent: labels[labelNames.agent] ?? null,
     sizeBytes: manifest.layers.reduce((sum, { size }) => sum + size, 0),
     layers: manifest.layers.map(({ annotations, digest, size }) => ({
       name: annotations?.[LAYER_ANNOTATION] ?? 'layer',

@@ -162,15 +162,21 @@ export const busKeys = (fleet: FleetId) =>
     order: (host: HostId) => `/refit/v1/${fleet}/hosts/${host}/order`,
     report: (host: HostId) => `/refit/v1/${fleet}/hosts/${host}/report`,
     alive: (host: HostId) => `/refit/v1/${fleet}/hosts/${host}/alive`,
+    upgrades: `/refit/v1/${fleet}/upgrades/`,
     upgrade: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/`,
     chain: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/chain`,
-    baton: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/baton`,
     hold: (upgrade: UpgradeId) => `/refit/v1/${fleet}/upgrades/${upgrade}/hold`,
+    /** Apart from chain and hold: etcd gives rights on ranges, and batons are all that hosts may write outside their own keys. */
+    batons: `/refit/v1/${fleet}/batons/`,
+    batonOf: (upgrade: UpgradeId) => `/refit/v1/${fleet}/batons/${upgrade}/`,
+    baton: (upgrade: UpgradeId) => `/refit/v1/${fleet}/batons/${upgrade}/baton`,
     migrationLock: `/refit/v1/${fleet}/migration-lock`,
     services: `/refit/v1/${fleet}/services/`,
     service: (service: ServiceId) => `/refit/v1/${fleet}/services/${service}/`,
     member: (service: ServiceId, { host, container }: MemberId) =>
       `/refit/v1/${fleet}/services/${service}/${host}/${container}`,
+    /** What an API was asked with an idempotency key, by the digest of who asked and the key. */
+    request: (digest: string) => `/refit/v1/${fleet}/api/requests/${digest}`,
     plans: `/refit/v1/${fleet}/plans/`,
     /** Named by the digest: two attempts at one preflight may have seen two fleets. Apart from what agents watch. */
     plan: (upgrade: UpgradeId, plan: Digest) => `/refit/v1/${fleet}/plans/${upgrade}/${plan.slice(7, 23)}/`,

@@ -9,6 +9,8 @@ export interface Engine extends ContainerEngine, SlotEngine {
   runJob(job: Job): Promise<JobOutcome>;
   /** null: the engine does not have it. */
   inspectImage(reference: string, signal?: AbortSignal): Promise<EngineImage | null>;
+  /** What was set on a container itself, and its image does not give; null: there is none of that name or id. */
+  ownSettings(container: string, signal?: AbortSignal): Promise<OwnSettings | null>;
   removeImage(reference: string, signal?: AbortSignal): Promise<'removed' | 'absent' | 'inUse'>;
   /** Containers that carry all the labels, running or not. */
   listContainers(labels: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<readonly ContainerSummary[]>;
@@ -98,6 +100,7 @@ export type EngineInfo = {
   readonly running: number;
 };
 
+export type OwnSettings = Pick<ContainerSpec, 'env' | 'volumes' | 'network' | 'memoryBytes'>;
 export type EngineImage = { readonly id: string; readonly architecture: string; readonly os: string };
 
 export type ImagePull = {

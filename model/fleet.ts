@@ -23,8 +23,22 @@ export type Fleet = {
   /** Services whose members or balancer are not what their name alone says. */
   readonly services: readonly Service[];
   readonly units: readonly FleetUnit[];
-  readonly temporal: { readonly address: string; readonly namespace: string; readonly ui: string | null } | null;
+  readonly temporal: FleetTemporal | null;
 };
+
+export type FleetTemporal = {
+  readonly address: string;
+  /** Fleets that must not see each other have one each. */
+  readonly namespace: string;
+  readonly ui: string | null;
+  /** As whom worker, command line and API connect; null: without TLS, unless the environment says otherwise. */
+  readonly tls: (TlsFiles & ServerName) | null;
+  /** A token for servers that want one, read when it is used; null: none. */
+  readonly apiKeyFile: string | null;
+};
+
+/** The name in the server's certificate, where it is reached by another one; null: by that. */
+export type ServerName = { readonly serverName: string | null };
 
 export type FleetHost = {
   readonly name: HostId;

@@ -48,7 +48,7 @@ export type HopPlan = Pick<Plan, 'upgrade' | 'fleet'> & { readonly hop: Hop };
 
 /** Most hops of one upgrade; agents keep what as many of them need for the way back. */
 export const MAX_HOPS = 16;
-/** Most hosts times hops of one upgrade: its history has some 20 events a wave of MAX_WAVE_HOSTS and hop, of the 51,200 that Temporal takes. */
+/** Most hosts times hops of one upgrade: its history has some 20 events a wave of MAX_WAVE_HOSTS and hop, of the 51,200 that Temporal takes; agents that go first have some 15 a wave (self-upgrade.ts). */
 export const MAX_HOST_HOPS = 100_000;
 
 export type PlannedService = Pick<

@@ -18,6 +18,8 @@ export type ResolvedImage = { readonly repository: string; readonly digest: Dige
 export type ReadRelease = {
   readonly ref: ReleaseRef;
   readonly release: Release;
+  /** Version of the agent in it, by its image's label; null: an image that has none. */
+  readonly agent: string | null;
   /** Sum of the compressed layers. */
   readonly sizeBytes: number;
   readonly layers: readonly ImageLayer[];

@@ -26,6 +26,8 @@ export type Release = {
   readonly migrations: readonly Migration[];
   /** Made before the first migration of a hop; null: the author says that there is nothing to keep. */
   readonly backup: Backup | null;
+  /** Image of refit itself, by digest, that fleets on this release are upgraded with; null: whatever they have. */
+  readonly upgrader: { readonly image: string } | null;
   /** Every file of the release except release.json itself; paths relative to the release's folder. */
   readonly contents: readonly ReleaseFile[];
 };

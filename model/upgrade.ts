@@ -4,6 +4,7 @@ import type { Digest, FleetId, HostId, ServiceId, StepId, UpgradeId } from './id
 import type { Policy } from './policy.ts';
 import type { IfEdited } from './release.ts';
 import { advance } from './transition.ts';
+import type { PlannedUpgrader } from './upgrader.ts';
 
 /** State of one upgrade; DESIGN.md §10 keeps these words stable. */
 export type UpgradeState = keyof typeof upgradeTransitions;
@@ -35,6 +36,27 @@ export type UpgradeInput = {
   /** Digest of the tree that the operator saw and wants (planTreeText); another one is refused. null: as it is now. */
   readonly tree: Digest | null;
   readonly requestedBy: string;
+  /** Absent: this is the upgrade's first run. */
+  readonly carried?: CarriedUpgrade;
+};
+
+/** What an upgrade takes with it when it goes on as a new run, on another build of the upgrader. Nothing of a hop: none has begun. */
+export type CarriedUpgrade = {
+  /** What it was switched to. */
+  readonly upgrader: PlannedUpgrader;
+  /** Runs before this one. */
+  readonly runs: number;
+  /** `name version`. */
+  readonly release: string;
+  readonly startedAt: number;
+  /** The latest, as many as there is room for. */
+  readonly decisions: readonly Decision[];
+  /** Children so far: each has a workflow id of its own. */
+  readonly children: number;
+  readonly pause: boolean;
+  readonly ending: 'rollback' | 'abort' | null;
+  readonly to: string | null;
+  readonly approved: readonly string[];
 };
 
 /** Every wait, in the operator's words. */

@@ -55,5 +55,12 @@ export type ReplayFault = {
   readonly message: string;
 };
 
+/** `image`: by digest · `current`: build that new runs go to; null: workers without versions · `hosts`: those that carry it. */
+export type PlannedUpgrader = {
+  readonly image: string;
+  readonly current: BuildId | null;
+  readonly hosts: readonly HostId[];
+};
+
 /** Where a host's agent is, next to the one of the release. */
 export type AgentStanding = { readonly host: HostId; readonly from: string | null; readonly to: string };

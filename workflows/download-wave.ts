@@ -3,7 +3,7 @@ import type { HostId } from '../model/ids.ts';
 import type { HostState } from '../model/host.ts';
 import type { HostProgress } from '../model/upgrade.ts';
 import { hostTable } from './details.ts';
-import { fitFailures } from './fit.ts';
+import { fitMessages } from './fit.ts';
 import { stopWave, waveProgress, type StopOrder, type StopReason } from './messages.ts';
 import { onHost } from './proxies.ts';
 import type { DownloadWaveInput, DownloadWaveResult } from './wave-input.ts';
@@ -43,7 +43,7 @@ export async function downloadWave(input: DownloadWaveInput): Promise<DownloadWa
   }
 
   setCurrentDetails(hostTable(progress()));
-  return { staged: input.hosts.filter((host) => states.get(host) === 'staged'), failed: fitFailures(failed) };
+  return { staged: input.hosts.filter((host) => states.get(host) === 'staged'), failed: fitMessages(failed) };
 }
 
 async function download(

@@ -1,6 +1,6 @@
 import type { HostOutcome } from '../model/host.ts';
 import { lastLines } from '../model/unit-upgrade.ts';
-import type { DownloadWaveResult, TrafficResult } from './wave-input.ts';
+import type { TrafficResult } from './wave-input.ts';
 
 /** Room for error texts in the result of one wave; characters. With MAX_WAVE_HOSTS hosts it stays under 16 kB. */
 const ERRORS_LENGTH = 5_000;
@@ -14,7 +14,9 @@ export function fitOutcomes(outcomes: readonly HostOutcome[]): readonly HostOutc
   return outcomes.map((outcome) => ({ ...outcome, error: outcome.error?.slice(0, share) ?? null }));
 }
 
-export function fitFailures(failed: DownloadWaveResult['failed']): DownloadWaveResult['failed'] {
+export function fitMessages<Failure extends { readonly message: string }>(
+  failed: readonly Failure[],
+): readonly Failure[] {
   const share = shareOf(failed.length);
   return failed.map((failure) => ({ ...failure, message: failure.message.slice(0, share) }));
 }

@@ -20,7 +20,8 @@ export async function hops(run: Run): Promise<Ending> {
 
 /** One supported jump, whole: its hosts, then what runs on them. */
 async function hop(run: Run): Promise<Ending> {
-  run.wishes.approved.clear();
+  // What is approved while the upgrader itself is brought forward counts.
+  if (run.at > 0 || run.planned().selfUpgrade === undefined) run.wishes.approved.clear();
   run.hop.enter('running');
   leaveBehind(run);
   for (const phase of [download, install, migrateBefore, services, migrateAfter, verify]) {

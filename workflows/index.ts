@@ -1,5 +1,6 @@
 export { downloadWave } from './download-wave.ts';
 export { keepContainer } from './keep-container.ts';
+export { upgradeAgents } from './upgrade-agents.ts';
 export { upgradeChain } from './upgrade-chain.ts';
 export { upgradeContainer } from './upgrade-container.ts';
 export { upgradeFleet } from './upgrade-fleet.ts';

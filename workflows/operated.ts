@@ -32,7 +32,7 @@ export abstract class Operated {
   /** Everything is in place, and what was kept for the way back is being removed: no command changes that. */
   isClosing = false;
   protected readonly decisions: Decision[] = [];
-  protected readonly startedAt = Date.now();
+  protected startedAt = Date.now();
   protected finishedAt: number | null = null;
   private readonly waits = new Waits(() => this.show());
 

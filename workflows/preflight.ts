@@ -5,7 +5,8 @@ import type { Ending, Run } from './run.ts';
 
 /** Preflight phase: every host is read, every finding is told at once, and nothing is touched if one of them is an error. */
 export async function preflight(run: Run): Promise<Ending | 'failed'> {
-  run.enter('running', 'preflight');
+  // Of a run that goes on for another, something is touched already: the upgrader itself.
+  run.enter('running', run.input.carried === undefined ? 'preflight' : 'self-upgrade');
   const { fleet, upgrade, reference, digest, policy, tree } = run.input;
   const { runId, startTime } = workflowInfo();
   const claim = { fleet, upgrade, run: runId, startedAt: startTime.getTime() };

@@ -67,6 +67,14 @@ export const soon = proxyActivities<Activities>({
   retry,
 });
 
+/** Tidies hosts one after another, while an upgrade waits: what can't be done now is told, and done by the next one. */
+export const tidying = proxyActivities<Activities>({
+  startToCloseTimeout: '10 minutes',
+  heartbeatTimeout: HEARTBEAT_TIMEOUT,
+  scheduleToCloseTimeout: '10 minutes',
+  retry,
+});
+
 /** Tells the bus what is going on: an upgrade does not wait for an etcd that is away. */
 export const telling = proxyActivities<Activities>({
   startToCloseTimeout: '5 seconds',

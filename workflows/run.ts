@@ -8,6 +8,7 @@ import { releaseLabel } from '../model/release.ts';
 import {
   advanceUpgrade,
   type EditedAnswer,
+  type CarriedUpgrade,
   type Finding,
   type Progress,
   type UpgradeInput,
@@ -15,6 +16,7 @@ import {
   type UpgradeState,
   type Waiting,
 } from '../model/upgrade.ts';
+import type { PlannedUpgrader } from '../model/upgrader.ts';
 import { upgradePage } from './details.ts';
 import { closingProgress } from './closing.ts';
 import { HopRun } from './hop-run.ts';
@@ -67,6 +69,10 @@ export class Run extends Operated {
   readonly traffic = new Traffic();
   /** What the service's upgrade at work asks; who answers this upgrade answers it. */
   serviceAsks: Waiting | null = null;
+  /** What the upgrader itself is brought to; null: it stays as it is. */
+  upgrader: PlannedUpgrader | null = null;
+  /** Workers of earlier builds that have to stay. */
+  workersKept: readonly Finding[] = [];
   /** A migration without a way back that is at work: how it ends decides whether there is one. */
   atPointOfNoReturn: string | null = null;
   plan: PreflightResult | null = null;
@@ -77,6 +83,16 @@ export class Run extends Operated {
   constructor(input: UpgradeInput) {
     super();
     this.input = input;
+    if (input.carried !== undefined) this.takeOver(input.carried);
+  }
+
+  /** What an earlier run of the same upgrade knew, and was told. */
+  private takeOver({ startedAt, decisions, children, approved, ...told }: CarriedUpgrade): void {
+    this.startedAt = startedAt;
+    this.decisions.push(...decisions);
+    this.children = children;
+    for (const step of approved) this.wishes.approved.add(step);
+    Object.assign(this.wishes, { pause: told.pause, ending: told.ending, to: told.to });
   }
 
   /** The only place where state and phase change; every change is seen in the Web UI. */
@@ -199,12 +215,12 @@ export class Run extends Operated {
   }
 
   progress(): Progress {
-    const { upgrade, fleet, digest, reference } = this.input;
+    const { upgrade, fleet, digest, reference, carried } = this.input;
     const { reachable, forwardOnly } = this.checkpoints();
     return {
       id: upgrade,
       fleet,
-      release: this.plan === null ? reference : releaseLabel(this.plan.release),
+      release: this.plan === null ? (carried?.release ?? reference) : releaseLabel(this.plan.release),
       digest,
       state: this.state,
       phase: this.phase,
@@ -215,7 +231,7 @@ export class Run extends Operated {
       checkpoints: reachable.map(({ name }) => name),
       forwardOnly,
       waiting: [...(this.serviceAsks === null ? [] : [this.serviceAsks]), ...this.waiting()],
-      findings: [...this.findings, ...this.warnings, ...this.traffic.findings()],
+      findings: [...this.findings, ...this.warnings, ...this.workersKept, ...this.traffic.findings()],
       decisions: this.decisions,
       error: this.error,
       startedAt: this.startedAt,

@@ -16,9 +16,11 @@ import { removeMigrationJobs } from './migrations-back.ts';
 import { preflight } from './preflight.ts';
 import { rollBack } from './rollback.ts';
 import { Run, type Ending } from './run.ts';
+import { selfUpgrade } from './self-upgrade.ts';
 import { discardKept } from './services-back.ts';
+import { retireWorkers } from './successor-settled.ts';
 
-/** One upgrade of one fleet: preflight, then hop by hop download, install, services, migrations, verify; or back again. */
+/** One upgrade of one fleet: preflight, self-upgrade, then hop by hop download, install, services, migrations, verify; or back again. */
 export async function upgradeFleet(input: UpgradeInput): Promise<Progress> {
   const run = new Run(input);
   setHandler(progress, () => ({ ...run.progress(), waveWorkflowId: run.waveWorkflowId }), {
@@ -32,6 +34,7 @@ export async function upgradeFleet(input: UpgradeInput): Promise<Progress> {
     if (ending === 'go') await discardKept(run);
     const end = ending === 'go' ? 'succeeded' : ending === 'abort' ? 'aborted' : await rollBack(run);
     if (end !== 'aborted') await removeMigrationJobs(run);
+    if (end !== 'aborted') await retireWorkers(run);
     await condition(allHandlersFinished);
     return run.end(end);
   } catch (error) {
@@ -47,7 +50,7 @@ export async function upgradeFleet(input: UpgradeInput): Promise<Progress> {
 }
 
 async function forward(run: Run): Promise<Ending | 'failed'> {
-  for (const phase of [preflight, hops]) {
+  for (const phase of [preflight, selfUpgrade, hops]) {
     const ending = await phase(run);
     if (ending !== 'go') return ending;
   }

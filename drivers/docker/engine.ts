@@ -6,6 +6,7 @@ import { EngineConnection } from './connection.ts';
 import { createContainers, listContainers } from './containers.ts';
 import { lookAtImage } from './image.ts';
 import { runJob } from './job.ts';
+import { readOwnSettings } from './own-settings.ts';
 import { pullImage } from './pull.ts';
 import { createSlots } from './slots.ts';
 
@@ -28,6 +29,7 @@ export function createEngine(access: EngineAccess, host = 'host'): Engine {
       const found = await lookAtImage(connection, reference, signal);
       return found === null ? null : { id: found.id, architecture: found.architecture, os: found.os };
     },
+    ownSettings: (container, signal) => readOwnSettings(connection, container, signal),
     removeImage: (reference, signal) => removeImage(connection, reference, signal),
     listContainers: (labels, signal) => listContainers(connection, labels, signal),
   };

@@ -53,7 +53,7 @@ function toRequest({ conditions, puts, deletes = [] }: Change): ITxnRequest {
   return { compare: conditions.map(toCompare), success, failure: [] };
 }
 
-function toCompare({ key, revision }: BusCondition): ICompare {
+export function toCompare({ key, revision }: BusCondition): ICompare {
   const subject = { key: Buffer.from(key), result: 'Equal' } as const;
   return revision === null
     ? { ...subject, target: 'Create', create_revision: '0' }

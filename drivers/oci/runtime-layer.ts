@@ -50,8 +50,10 @@ async function runtimeFiles(node: string): Promise<readonly Placed[]> {
   ];
 }
 
-/** ldd's lines: `libm.so.6 => /lib/…/libm.so.6 (0x…)`, `/lib64/ld-linux-x86-64.so.2 (0x…)`, `linux-vdso.so.1 (0x…)`. */
-async function linkedFiles(node: string): Promise<{ readonly loader: string; readonly libraries: readonly string[] }> {
+/** What a program or library is linked to. ldd's lines: `libm.so.6 => /lib/…/libm.so.6 (0x…)`, `/lib64/ld-linux-x86-64.so.2 (0x…)`, `linux-vdso.so.1 (0x…)`. */
+export async function linkedFiles(
+  node: string,
+): Promise<{ readonly loader: string; readonly libraries: readonly string[] }> {
   const { stdout } = await promisify(execFile)('ldd', [node], { timeout: LDD_TIMEOUT_MS }).catch((cause: unknown) => {
     throw new Error(`expected ${node} to be a dynamically linked glibc program that ldd can read`, { cause });
   });

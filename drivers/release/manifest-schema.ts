@@ -148,6 +148,10 @@ export const Manifest = z
     backup: Backup.optional().meta({
       description: 'Made and verified before the first migration that is run; none: there is nothing to keep.',
     }),
+    upgrader: z
+      .strictObject({ image: Image })
+      .optional()
+      .meta({ description: "refit's own image: where a fleet carries the upgrader, it is brought to this one first." }),
     units: list(Unit)
       .max(MAX_UNITS)
       .default([])

@@ -14,6 +14,7 @@ export const labelNames = {
   version: 'dev.refit.version',
   /** Digest of /release/release.json. */
   contents: 'dev.refit.contents',
+  /** Version of the agent in it. */
   agent: 'dev.refit.agent',
 } as const;
 

@@ -20,7 +20,7 @@ export function parseRelease(json: string): Release {
 export const encodeRelease = (release: Release): string => `${JSON.stringify(sorted(written(release)), null, 1)}\n`;
 
 /** Without what came later, such as units, it has the bytes, and so the digest, of before there was any. */
-function written({ units, chain, components, migrations, backup, ...release }: Release): object {
+function written({ units, chain, components, migrations, backup, upgrader, ...release }: Release): object {
   const { upgradesFrom, host } = release;
   return {
     ...release,
@@ -31,6 +31,7 @@ function written({ units, chain, components, migrations, backup, ...release }: R
     ...(units.length > 0 && { units }),
     ...(migrations.length > 0 && { migrations }),
     ...(backup !== null && { backup }),
+    ...(upgrader !== null && { upgrader }),
   };
 }
 
@@ -154,6 +155,7 @@ const ReleaseJson = z.object({
   units: z.array(UnitJson).default([]),
   migrations: z.array(MigrationJson).default([]),
   backup: BackupJson.nullable().default(null),
+  upgrader: z.object({ image: z.string() }).nullable().default(null),
   contents: z.array(z.object({ path: InnerPath, sha256: z.string().regex(/^[0-9a-f]{64}$/), sizeBytes: Count })),
 });
 

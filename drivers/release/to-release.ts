@@ -35,6 +35,7 @@ export function toRelease({ manifest, text, payload }: ReleaseSource): Release {
     units: manifest.units.map(toUnit),
     migrations: manifest.migrations.map(toMigration),
     backup: toBackup(manifest.backup),
+    upgrader: manifest.upgrader ?? null,
     contents: contentsOf({ text, payload }),
   };
 }

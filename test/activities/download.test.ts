@@ -45,7 +45,7 @@ describe('downloading a release to a host', () => {
       REFIT_DISK_FLOOR_BYTES: '7',
     });
     expect(JSON.parse(job.env['REFIT_AGENT_CONFIG'] ?? '')).toEqual({
-      ...{ fleet: 'lab', host: 'host-1', etcd: { endpoints: ['http://host-1:2379'], tls: null } },
+      ...{ fleet: 'lab', host: 'host-1', etcd: { endpoints: ['http://host-1:2379'], tls: null, member: null } },
     });
   });
 

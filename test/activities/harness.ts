@@ -8,7 +8,7 @@ import { versions } from '../../drivers/versions.ts';
 import type { HostId } from '../../model/ids.ts';
 import { parseUpgradeId } from '../../model/ids.ts';
 import type { Bus, Clock } from '../../model/ports.ts';
-import type { FleetLoadBalancer, FleetUnit } from '../../model/fleet.ts';
+import type { Fleet, FleetLoadBalancer, FleetUnit } from '../../model/fleet.ts';
 import { RegistryError, type ReadRelease, type ResolvedImage } from '../../model/registry.ts';
 import type { Service } from '../../model/service.ts';
 import { systemClock } from '../../worker/ports.ts';
@@ -18,6 +18,7 @@ import { fleet, fleetId, hostIds } from '../fakes/fleet.ts';
 import { FakeLoadBalancer } from '../fakes/load-balancer.ts';
 import { MemoryBus } from '../fakes/memory-bus.ts';
 import { readRelease, releaseRef } from '../fakes/release.ts';
+import { FakeWorkerVersions } from '../fakes/fake-worker-versions.ts';
 import { FakeSlotBalancer } from '../fakes/slot-balancer.ts';
 
 export const upgradeId = parseUpgradeId('lab-1');
@@ -42,6 +43,9 @@ export type Harness = {
   /** Files of variables by their path; others can't be read. */
   readonly envFiles: Map<string, Readonly<Record<string, string>>>;
   readonly etcd: { unhealthy: string[] };
+  /** Hosts that carry the upgrader, and its workers as Temporal knows them. */
+  readonly upgraders: Set<HostId>;
+  readonly workers: FakeWorkerVersions;
   readonly agent: (index: number) => FakeAgent;
   readonly engine: (index: number) => FakeEngine;
   /** Activities of a second worker on the same bus. */
@@ -90,6 +94,8 @@ export function startHarness(count: number, connect?: () => Bus, clock: Clock = 
   const units: FleetUnit[] = [];
   const envFiles: Harness['envFiles'] = new Map();
   const etcd = { unhealthy: [] as string[] };
+  const workers = new FakeWorkerVersions();
+  const upgraders = new Set<HostId>();
   const ports = (bus: Bus): Ports => ({
     bus,
     values,
@@ -109,17 +115,19 @@ export function startHarness(count: number, connect?: () => Bus, clock: Clock = 
       const found = envFiles.get(file);
       return found === undefined ? Promise.reject(new Error(`${file} can't be read`)) : Promise.resolve(found);
     },
-    loadFleet: () => ({ ...fleet(count), loadBalancers: [EDGE], services, units }),
+    loadFleet: () => ({ ...carrying(fleet(count), upgraders), loadBalancers: [EDGE], services, units }),
     slotBalancer: (name) => new FakeSlotBalancer(name),
     readUnitFile: async (path) => Promise.reject(new Error(`${path} can't be read`)),
     registryAuth: async () => Promise.resolve(null),
     versions,
+    workerVersions: workers,
     etcdHealth: async () => Promise.resolve({ members: 3, unhealthy: etcd.unhealthy }),
   });
   const bus = newBus();
   const agents = hosts.map((host) => new FakeAgent(newBus(), { fleet: fleetId, host }));
   return {
     ...{ store, bus, hosts, agents, engines, registry, etcd, edge, services, units, envFiles },
+    ...{ workers, upgraders },
     activities: createActivities(ports(bus)),
     agent: (index) => at(agents, index),
     engine: (index) => engines.get(at(hosts, index)) ?? new FakeEngine('none'),
@@ -130,6 +138,11 @@ export function startHarness(count: number, connect?: () => Bus, clock: Clock = 
     },
   };
 }
+
+const carrying = (fleet: Fleet, upgraders: ReadonlySet<HostId>): Fleet => ({
+  ...fleet,
+  hosts: fleet.hosts.map((host) => ({ ...host, carries: { ...host.carries, upgrader: upgraders.has(host.name) } })),
+});
 
 /** Goes so many times as fast, for waits that are long by design. */
 export const fastClock = (times: number, start = Date.now()): Clock => ({

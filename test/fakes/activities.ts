@@ -23,6 +23,7 @@ import type { Policy } from '../../model/policy.ts';
 import { FakeChain } from './fake-chain.ts';
 import type { FakeFleet } from './fake-fleet.ts';
 import type { FakeHost } from './fake-host.ts';
+import { createFakeSelfUpgrade } from './self-upgrade.ts';
 import { unitActivities } from './units.ts';
 import { createFakeMemberActivities, type On } from './members.ts';
 import { whileBeating } from './while-beating.ts';
@@ -45,6 +46,7 @@ export function createFakeActivities(fleets: ReadonlyMap<FleetId, FakeFleet>): A
   };
   return {
     ...createFakeMemberActivities(on),
+    ...createFakeSelfUpgrade(on),
     ...unitActivities(on),
     claimEpoch: on('claimEpoch', async (fleet, { run }) => {
       if (!fleet.epochs.includes(run)) fleet.epochs.push(run);
@@ -59,6 +61,7 @@ export function createFakeActivities(fleets: ReadonlyMap<FleetId, FakeFleet>): A
         hops,
         balanced: fleet.traffic !== null,
         findings: fleet.findings,
+        ...fleet.itself.plan(),
       });
     }),
     findHostServers: on('findHostServers', async (fleet, input) => trafficOf(fleet).findHostServers(input)),

@@ -108,26 +108,33 @@ export class FakeAgent {
   }
 
   #followChain(order: Order): void {
-    const prefix = busKeys(this.#fleet).upgrade(order.upgrade);
+    const prefix = busKeys(this.#fleet).batonOf(order.upgrade);
     if (this.#follows === prefix) {
-      this.#onChain(order);
+      void this.#onBaton(order);
       return;
     }
     this.#follows = prefix;
     const onEntries = (entries: readonly BusEntry[]): void => {
       this.#entries = entries;
-      this.#onChain(order);
+      void this.#onBaton(order);
     };
     this.#bus.watch(prefix, onEntries, this.#life.signal);
+    this.#bus.watch(busKeys(this.#fleet).upgrade(order.upgrade), () => void this.#onBaton(order), this.#life.signal);
   }
 
-  #onChain({ upgrade }: Order): void {
-    const keys = busKeys(this.#fleet);
-    const order = this.#waiting;
-    if (order === null || this.#entries.some(({ key }) => key === keys.hold(upgrade))) return;
-    if (this.#heldBaton(order) === null) return;
+  /** The hold is read when the turn is here, as the agent does. */
+  async #onBaton({ upgrade }: Order): Promise<void> {
+    if (this.#turn() === null) return;
+    const hold = await this.#bus.read(busKeys(this.#fleet).hold(upgrade)).catch(() => 'unread');
+    const order = this.#turn();
+    if (hold !== null || order === null || this.#life.signal.aborted) return;
     this.#waiting = null;
     this.#begin(order);
+  }
+
+  /** The order that waits, once the baton is here. */
+  #turn(): Order | null {
+    return this.#waiting === null || this.#heldBaton(this.#waiting) === null ? null : this.#waiting;
   }
 
   #heldBaton({ upgrade, epoch }: Order): { readonly baton: Baton; readonly revision: string } | null {

@@ -15,6 +15,7 @@ import {
   type JobOutcome,
   type NetworkConnection,
   type NetworkSpec,
+  type OwnSettings,
   type PullFailure,
   type PullOutcome,
 } from '../../model/engine.ts';
@@ -51,6 +52,8 @@ export class FakeEngine implements Engine {
   readonly programs = new Map<string, (job: Job) => Promise<JobOutcome> | JobOutcome>();
   /** Jobs whose programs were run, and not only read again, by name. */
   readonly ran: string[] = [];
+  /** What a container that was just started does; by its name or id, as it was started by. */
+  onStart: (container: string) => void = () => undefined;
   readonly #host: string;
   readonly #kept = new FakeKeptJobs(this.containers);
   readonly #failing = new Map<EngineCall, Failing>();
@@ -155,6 +158,15 @@ export class FakeEngine implements Engine {
     return found === null ? null : this.containers.stateOf(found);
   }
 
+  /** Images give nothing here. */
+  async ownSettings(container: string): Promise<OwnSettings | null> {
+    await this.#reach();
+    const spec = this.containers.find(container)?.spec ?? null;
+    if (spec === null) return null;
+    const { env, volumes, network, memoryBytes } = spec;
+    return { env, volumes, network, ...(memoryBytes !== undefined && { memoryBytes }) };
+  }
+
   async replaceContainer(replacement: Replacement): Promise<ReplacementOutcome> {
     const image = await this.inspectImage(replacement.image);
     replacement.signal?.throwIfAborted();
@@ -185,7 +197,10 @@ export class FakeEngine implements Engine {
   }
 
   async startContainer(container: string, signal?: AbortSignal): Promise<void> {
-    return this.#call('startContainer', signal, () => this.slots.start(container));
+    return this.#call('startContainer', signal, () => {
+      this.slots.start(container);
+      this.onStart(container);
+    });
   }
 
   async stopContainer(container: string, { signal }: { readonly signal?: AbortSignal }): Promise<void> {

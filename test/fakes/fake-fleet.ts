@@ -10,6 +10,7 @@ import { FakeMembers } from './fake-members.ts';
 import { FakeMigrations } from './fake-migrations.ts';
 import type { FakeChain } from './fake-chain.ts';
 import { FakeTraffic } from './fake-traffic.ts';
+import { FakeUpgrader } from './fake-upgrader.ts';
 import { FakeUnits } from './fake-units.ts';
 
 /** A whole fleet in memory: hosts with their agents, what the bus would hold, and faults to inject. */
@@ -42,6 +43,8 @@ export class FakeFleet {
   chain: FakeChain | null = null;
   /** null: no service of the fleet is behind a load balancer. */
   traffic: FakeTraffic | null = null;
+  /** The upgrader and the agents: by default the release brings none. */
+  readonly itself: FakeUpgrader;
   /** null: no unit is on the fleet. */
   units: FakeUnits | null = null;
   /** Set: another run has taken over. */
@@ -64,6 +67,7 @@ export class FakeFleet {
       return [host, new FakeHost(host, version, (event) => this.changed(event))] as const;
     });
     this.hosts = new Map(hosts);
+    this.itself = new FakeUpgrader([...this.hosts.keys()], (event) => this.changed(event));
   }
 
   /** Of a release on the path. */

@@ -29,6 +29,7 @@ export function release(changes: Partial<Release> = {}): Release {
     units: [],
     migrations: [],
     backup: null,
+    upgrader: null,
     contents: [],
     host: {
       deadlineMs: 60_000,
@@ -71,6 +72,7 @@ export const service = (name: string, image = `registry.lab:5000/${name}@${diges
 export const readRelease = (changes: Partial<Release> = {}): ReadRelease => ({
   ref: releaseRef(),
   release: release(changes),
+  agent: null,
   sizeBytes: 50 * 1024 ** 2,
   layers: [],
 });

@@ -59,7 +59,7 @@ describe('keys', () => {
     ]);
     expect([keys.chain(upgrade), keys.baton(upgrade), keys.hold(upgrade)]).toEqual([
       '/refit/v1/lab/upgrades/lab-7/chain',
-      '/refit/v1/lab/upgrades/lab-7/baton',
+      '/refit/v1/lab/batons/lab-7/baton',
       '/refit/v1/lab/upgrades/lab-7/hold',
     ]);
   });

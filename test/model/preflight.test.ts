@@ -36,7 +36,7 @@ const reportOf = (changes: Partial<Report>): Report => ({
 });
 
 const read = (changes: Partial<Release> = {}, sizeBytes = 1024 ** 2): ReadRelease => ({
-  ...{ ref: releaseRef(), release: release(changes), sizeBytes, layers: [] },
+  ...{ ref: releaseRef(), release: release(changes), agent: null, sizeBytes, layers: [] },
 });
 
 /** The release on the way to it. */

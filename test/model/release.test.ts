@@ -76,7 +76,7 @@ test('a host needs the images of all container steps, each once, and the registr
   const health = { probes: [], minHealthyTimeMs: 0, deadlineMs: 1 };
   const needy: Release = {
     ...{ schema: 1, name: 'sample', version: '2.0.0', upgradesFrom: [], chain: [], components: {}, fleets: [] },
-    ...{ services: [], units: [], migrations: [], backup: null, contents: [] },
+    ...{ services: [], units: [], migrations: [], backup: null, upgrader: null, contents: [] },
     host: { deadlineMs: 1, diskFreeBytes: 0, steps, health },
   };
 

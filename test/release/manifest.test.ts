@@ -23,6 +23,7 @@ describe('a release.yaml that is right', () => {
       units: [],
       migrations: [],
       backup: null,
+      upgrader: null,
       host: {
         deadlineMs: 600_000,
         diskFreeBytes: 200 * 1024 ** 2,

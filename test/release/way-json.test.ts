@@ -52,6 +52,14 @@ describe('release.json of a release that knows its way', () => {
     );
   });
 
+  test('keeps the upgrader that an author named', async () => {
+    const image = `registry.lab:5000/refit@sha256:${'a'.repeat(64)}`;
+    const read = await readFields({ upgrader: { image: image.replace('@', ':1.0.0@') } });
+
+    expect(read.upgrader).toEqual({ image });
+    expect(parseRelease(encodeRelease(read)).upgrader).toEqual({ image });
+  });
+
   test('keeps what an author wrote of an edited file', () => {
     const files = [{ from: 'a', to: '/etc/a', mode: '0644', owner: 'root', group: 'root' }];
     const steps = [{ id: 'a', type: 'files', files: files.map((file) => ({ ...file, ifEdited: 'ask' })) }];

@@ -1,8 +1,10 @@
 import { NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openContainers, type ContainerLook, type ContainerRequest, type Containers } from '../../client/containers.ts';
+import { containersOf, type ContainerLook, type ContainerRequest, type Containers } from '../../client/containers.ts';
 import type { RunId } from '../../client/run-end.ts';
-import { openServices, type ServiceLook, type ServiceRequest, type Services } from '../../client/services.ts';
+import { servicesOf, type ServiceLook, type ServiceRuns } from '../../client/services.ts';
+import { shareTemporal } from '../../client/shared-temporal.ts';
+import type { ResolvedService } from '../../client/start-service.ts';
 import type { Watcher } from '../../client/watch.ts';
 import type { ContainerUpgrade } from '../../model/container-upgrade.ts';
 import { serviceOf, type Fleet } from '../../model/fleet.ts';
@@ -34,7 +36,7 @@ afterAll(async () => temporal.close());
 type Site = AsyncDisposable & {
   readonly fleet: FakeFleet;
   readonly containers: Containers;
-  readonly services: Services;
+  readonly services: ServiceRuns;
   readonly stopWorker: () => Promise<void>;
 };
 
@@ -43,8 +45,9 @@ let sites = 0;
 async function openSite(): Promise<Site> {
   const fleet = new FakeFleet(`members-${++sites}`, ['1.0.0', '1.0.0', '1.0.0']);
   fleet.members.add(['host-1', 'host-2', 'host-3'], { serverState: null });
-  const file = { fleet: toFleet(fleet.name) };
-  const [containers, services] = await Promise.all([openContainers(file), openServices(file)]);
+  const shared = shareTemporal(toFleet(fleet.name));
+  const containers = containersOf(fleet.name, shared);
+  const services = servicesOf(fleet.name, shared);
   const connection = await NativeConnection.connect({ address: temporal.address });
   const activities = createFakeActivities(new Map([[fleet.name, fleet]]));
   const worker = await Worker.create({
@@ -59,7 +62,7 @@ async function openSite(): Promise<Site> {
   return {
     ...{ fleet, containers, services, stopWorker },
     [Symbol.asyncDispose]: async () => {
-      await Promise.all([containers.close(), services.close(), stopWorker()]);
+      await Promise.all([shared.close(), stopWorker()]);
       await connection.close();
     },
   };
@@ -68,7 +71,7 @@ async function openSite(): Promise<Site> {
 const toFleet = (fleet: FleetId): Fleet => ({
   ...{ fleet, hosts: [], registries: {}, loadBalancers: [], services: [], units: [] },
   etcd: { endpoints: [], hostEndpoints: [], tls: null, hostTls: null },
-  temporal: { address: temporal.address, namespace: 'default', ui: null },
+  temporal: { address: temporal.address, namespace: 'default', ui: null, tls: null, apiKeyFile: null },
 });
 
 const upgrade: ContainerUpgrade = {
@@ -80,7 +83,7 @@ const onContainer = (container: string, action: ContainerRequest['action'] = upg
   ...{ container: { host: parseHostId('host-1'), container }, action, requestedBy: by },
 });
 
-const onService = (changes: Partial<ServiceRequest> = {}): ServiceRequest => ({
+const onService = (changes: Partial<ResolvedService> = {}): ResolvedService => ({
   ...{ service: serviceOf({ services: [] }, web), image: NEW_IMAGE, reference: NEW_IMAGE, settings: {}, release: null },
   ...{ digest: parseDigest(`sha256:${'b'.repeat(64)}`), requestedBy: by },
   policy: { ...defaultServicePolicy, environmentRetryMs: 20, environmentRetries: 3 },

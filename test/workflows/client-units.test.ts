@@ -6,7 +6,8 @@ import { connectTemporal } from '../../client/connection.ts';
 import type { RunId } from '../../client/run-end.ts';
 import { startedInput } from '../../client/started-input.ts';
 import type { UnitAction } from '../../client/start-unit.ts';
-import { openUnits, type UnitLook, type UnitRequest, type Units } from '../../client/units.ts';
+import { shareTemporal } from '../../client/shared-temporal.ts';
+import { unitsOf, type UnitLook, type UnitRequest, type Units } from '../../client/units.ts';
 import type { Watcher } from '../../client/watch.ts';
 import type { Fleet } from '../../model/fleet.ts';
 import { parseFleetId, parseUnitId, parseUpgradeId } from '../../model/ids.ts';
@@ -56,12 +57,13 @@ async function openSite({ slots, gate, ...found }: Found): Promise<Site> {
     ...{ connection, taskQueue: taskQueue(fleet.fleet), workflowBundle: bundle, activities },
     maxHeartbeatThrottleInterval: '100 milliseconds',
   });
-  const [running, units] = [worker.run(), await openUnits({ fleet })];
+  const [running, shared] = [worker.run(), shareTemporal(fleet)];
+  const units = unitsOf(fleet.fleet, shared);
   return {
     ...{ fleet, units },
     [Symbol.asyncDispose]: async () => {
       worker.shutdown();
-      await Promise.all([units.close(), running]);
+      await Promise.all([shared.close(), running]);
     },
   };
 }
@@ -69,7 +71,7 @@ async function openSite({ slots, gate, ...found }: Found): Promise<Site> {
 const toFleet = (name: string): Fleet => ({
   ...{ fleet: parseFleetId(name), hosts: [], registries: {}, loadBalancers: [], services: [], units: [] },
   etcd: { endpoints: [], hostEndpoints: [], tls: null, hostTls: null },
-  temporal: { address: inject('temporalAddress'), namespace: 'default', ui: null },
+  temporal: { address: inject('temporalAddress'), namespace: 'default', ui: null, tls: null, apiKeyFile: null },
 });
 
 const asked = (changes: Partial<UnitRequest> = {}): UnitRequest => ({

@@ -1,6 +1,7 @@
 import { NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openUpgrades, type StartOutcome, type StartRequest, type Upgrades } from '../../client/upgrades.ts';
+import { shareTemporal } from '../../client/shared-temporal.ts';
+import { upgradesOf, type StartOutcome, type StartRequest, type Upgrades } from '../../client/upgrades.ts';
 import { Unreachable } from '../../client/unreachable.ts';
 import type { Fleet } from '../../model/fleet.ts';
 import { parseHostId, parseUpgradeId, type FleetId, type UpgradeId } from '../../model/ids.ts';
@@ -40,7 +41,8 @@ async function openSite(hosts: number): Promise<Site> {
     `site-${++sites}`,
     Array.from({ length: hosts }, () => '1.0.0'),
   );
-  const upgrades = await openUpgrades({ fleet: toFleet(fleet.name) });
+  const shared = shareTemporal(toFleet(fleet.name));
+  const upgrades = upgradesOf(fleet.name, shared);
   let stop: (() => Promise<void>) | null = null;
   const startWorker = async (): Promise<void> => {
     const connection = await NativeConnection.connect({ address: temporal.address });
@@ -69,7 +71,7 @@ async function openSite(hosts: number): Promise<Site> {
     stopWorker,
     start: async (request = {}) => upgrades.start({ ...makeRequest(fleet), ...request }),
     [Symbol.asyncDispose]: async () => {
-      await upgrades.close();
+      await shared.close();
       await stopWorker();
     },
   };
@@ -78,7 +80,7 @@ async function openSite(hosts: number): Promise<Site> {
 const toFleet = (fleet: FleetId): Fleet => ({
   ...{ fleet, hosts: [], registries: {}, loadBalancers: [], services: [], units: [] },
   etcd: { endpoints: [], hostEndpoints: [], tls: null, hostTls: null },
-  temporal: { address: temporal.address, namespace: 'default', ui: null },
+  temporal: { address: temporal.address, namespace: 'default', ui: null, tls: null, apiKeyFile: null },
 });
 
 const makeRequest = (fleet: FakeFleet): StartRequest => ({
@@ -319,8 +321,10 @@ describe('upgrades by way of their client', () => {
 test('a Temporal that is not there is said within seconds, with its address', async () => {
   const fleet: Fleet = {
     ...toFleet(new FakeFleet('nowhere', []).name),
-    temporal: { address: '127.0.0.1:1', namespace: 'default', ui: null },
+    temporal: { address: '127.0.0.1:1', namespace: 'default', ui: null, tls: null, apiKeyFile: null },
   };
 
-  await expect(openUpgrades({ fleet })).rejects.toThrow('temporal at 127.0.0.1:1 does not answer');
+  const upgrades = upgradesOf(fleet.fleet, shareTemporal(fleet));
+
+  await expect(upgrades.list()).rejects.toThrow('temporal at 127.0.0.1:1 does not answer');
 });

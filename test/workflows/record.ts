@@ -2,8 +2,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import proto, { type temporal } from '@temporalio/proto';
-import { parseStepId } from '../../model/ids.ts';
+import { parseHostId, parseStepId } from '../../model/ids.ts';
 import type { FakeFleet } from '../fakes/fake-fleet.ts';
+import { OLD_BUILD } from '../fakes/fake-upgrader.ts';
 import { service } from '../fakes/release.ts';
 import { startTemporal } from '../parts/temporal.ts';
 import { unitBehaviours, type Recorded } from './record-units.ts';
@@ -188,6 +189,36 @@ export const behaviours: Readonly<Record<string, (world: World) => Promise<Recor
     return upgrade;
   },
 
+  'upgrader-switched-while-paused': async (world) => {
+    const fleet = world.fleet(2);
+    fleet.itself.carry(2).bringAgent().openRuns.set(OLD_BUILD, 1);
+    fleet.itself.held.add(parseHostId('host-1'));
+    const upgrade = await world.start(fleet);
+    await fleet.until(() => fleet.log.includes('begin agent host-1'));
+    await upgrade.command('pause', { reason: 'lunch', by: 'ada' });
+    fleet.itself.letGo();
+    await upgrade.until(({ state }) => state === 'paused');
+    await upgrade.command('resume');
+    return upgrade;
+  },
+
+  'upgrader-asked-then-dropped': async (world) => {
+    const fleet = world.fleet(2);
+    fleet.itself.carry(2).sick.add(parseHostId('host-2'));
+    fleet.itself.replays.push({ outcome: 'failed', message: 'the registry is away' });
+    const upgrade = await world.start(fleet);
+    await upgrade.until(({ state }) => state === 'waiting');
+    await upgrade.command('resume');
+    return upgrade;
+  },
+
+  'upgrader-blocked': async (world) => {
+    const fleet = world.fleet(1);
+    const fault = { workflowId: 'unit/f/shop', runId: 'r', event: 42, message: 'no such activity' };
+    fleet.itself.carry(1).replays.push({ outcome: 'blocked', faults: [fault], more: 0 });
+    return world.start(fleet);
+  },
+
   'container-kept': async (world) =>
     startContainer(world, addContainer(world.fleet(1)), { action: { ...toNewImage, keepOldMs: 100 } }),
 
@@ -201,18 +232,24 @@ export const behaviours: Readonly<Record<string, (world: World) => Promise<Recor
   ...unitBehaviours,
 };
 
-/** The upgrade's own history, and those of all its children. */
+/** The upgrade's own history, of all its runs, and those of all its children. */
 export async function fetchRuns({ client }: World, upgrade: Recorded): Promise<readonly RecordedRun[]> {
-  const history = await upgrade.handle.fetchHistory();
-  const children = (history.events ?? []).flatMap(
-    (event) => event.childWorkflowExecutionStartedEventAttributes?.workflowExecution ?? [],
-  );
+  const { workflowId } = upgrade.handle;
+  const own: History[] = [];
+  for (let runId = ''; own.length === 0 || runId !== '';) {
+    const history = await client.workflow.getHandle(workflowId, runId === '' ? undefined : runId).fetchHistory();
+    own.unshift(history);
+    runId = history.events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId ?? '';
+  }
+  const children = own
+    .flatMap(({ events }) => events ?? [])
+    .flatMap((event) => event.childWorkflowExecutionStartedEventAttributes?.workflowExecution ?? []);
   // The way there and back of one service are two runs of one workflow id.
-  const fetched = children.map(async ({ workflowId, runId }) => ({
-    workflowId: workflowId ?? '',
-    history: await client.workflow.getHandle(workflowId ?? '', runId ?? '').fetchHistory(),
+  const fetched = children.map(async ({ workflowId: id, runId }) => ({
+    workflowId: id ?? '',
+    history: await client.workflow.getHandle(id ?? '', runId ?? '').fetchHistory(),
   }));
-  return [{ workflowId: upgrade.handle.workflowId, history }, ...(await Promise.all(fetched))];
+  return [...own.map((history) => ({ workflowId, history })), ...(await Promise.all(fetched))];
 }
 
 /** `npm run histories` records every behaviour anew, or those named after it; done when workflows are released, never to mend a replay that fails. */

@@ -1,0 +1,24 @@
+import { expect, inject, test } from 'vitest';
+import { connectTemporal } from '../../client/connection.ts';
+import { Unreachable } from '../../client/unreachable.ts';
+import { fleet } from '../fakes/fleet.ts';
+
+const at = (address: string, namespace: string) => ({
+  ...fleet(1),
+  temporal: { address, namespace, ui: null, tls: null, apiKeyFile: null },
+});
+
+test('a namespace that Temporal does not have is said to be missing, with how to make it', async () => {
+  const connecting = connectTemporal(at(inject('temporalAddress'), 'no-such'));
+
+  await expect(connecting).rejects.toThrow(Unreachable);
+  await expect(connecting).rejects.toThrow(
+    'has no namespace no-such; make it with: temporal operator namespace create -n no-such',
+  );
+});
+
+test('a Temporal that is not there is named', async () => {
+  await expect(connectTemporal(at('127.0.0.1:1', 'default'))).rejects.toThrow(
+    'temporal at 127.0.0.1:1 does not answer',
+  );
+});
