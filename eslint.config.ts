@@ -23,7 +23,15 @@ const layers: readonly { readonly files: string; readonly never: readonly string
   },
   {
     files: 'drivers/**/*.ts',
-    never: ['@temporalio/*', '**/worker/**', '**/client/**', '**/lab/**', '**/workflows/**', '**/activities/**'],
+    never: [
+      '@temporalio/*',
+      '!@temporalio/envconfig',
+      '**/worker/**',
+      '**/client/**',
+      '**/lab/**',
+      '**/workflows/**',
+      '**/activities/**',
+    ],
   },
   { files: 'client/**/*.ts', never: ['**/worker/**', '**/activities/**'] },
   { files: 'lab/**/*.ts', never: ['**/worker/**', '**/activities/**', '**/workflows/**'] },

@@ -23,8 +23,8 @@ export type Command = Speaker &
     | { readonly name: 'skipHost'; readonly host: HostId }
   );
 
-/** Who asks, and why. */
-type Speaker = { readonly by: string; readonly reason?: string };
+/** Who asks, and why. `updateId`: the same for each try of one command, so that Temporal takes it once. */
+type Speaker = { readonly by: string; readonly reason?: string; readonly updateId?: string };
 
 /** The one that only a unit's upgrade knows. */
 export type StandbyCommand = Speaker & { readonly name: 'deleteStandby' };
@@ -75,18 +75,19 @@ function send(
   command: Command | StandbyCommand,
 ): Promise<messages.CommandAnswer> {
   const handle = temporal.client.workflow.getHandle(workflowId);
-  const { name: _, ...argument } = command;
+  const { name: _, updateId, ...argument } = command;
   const common = { ...(upgrade !== null && { upgrade }), ...argument };
+  const once = updateId === undefined ? {} : { updateId };
   switch (command.name) {
     case 'approve':
-      return handle.executeUpdate(messages.approve, { args: [{ ...common, step: command.step }] });
+      return handle.executeUpdate(messages.approve, { ...once, args: [{ ...common, step: command.step }] });
     case 'retryHost':
     case 'skipHost':
-      return handle.executeUpdate(messages[command.name], { args: [{ ...common, host: command.host }] });
+      return handle.executeUpdate(messages[command.name], { ...once, args: [{ ...common, host: command.host }] });
     case 'rollback':
-      return handle.executeUpdate(messages.rollback, { args: [common] });
+      return handle.executeUpdate(messages.rollback, { ...once, args: [common] });
     default:
-      return handle.executeUpdate(messages[command.name], { args: [common] });
+      return handle.executeUpdate(messages[command.name], { ...once, args: [common] });
   }
 }
 

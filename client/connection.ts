@@ -1,5 +1,6 @@
 import { Client, Connection, isGrpcServiceError } from '@temporalio/client';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { FleetFileProblems } from '../drivers/fleet-file.ts';
+import { temporalAccess, type TemporalAccess } from '../drivers/temporal-access.ts';
 import type { Fleet } from '../model/fleet.ts';
 import { Unreachable } from './unreachable.ts';
 
@@ -9,6 +10,9 @@ const CONNECT_TIMEOUT_MS = 3_000;
 const RECONNECT_MS = 1_000;
 /** gRPC's codes for a server that is not there, or did not answer in time. */
 const UNREACHABLE_CODES: readonly number[] = [4, 14];
+const NOT_FOUND = 5;
+/** Permission denied, and unauthenticated. */
+const NOT_ALLOWED_CODES: readonly number[] = [7, 16];
 
 export type TemporalConnection = {
   readonly client: Client;
@@ -17,36 +21,60 @@ export type TemporalConnection = {
   readonly address: string;
 };
 
-/** Where the fleet's Temporal is; TEMPORAL_* variables and Temporal's own configuration file win over the fleet file. */
-export function temporalPlace(fleet: Fleet): Pick<TemporalConnection, 'address' | 'namespace'> {
-  const { namespace, connectionOptions } = loadClientConnectConfig();
-  return {
-    address: connectionOptions.address ?? fleet.temporal?.address ?? 'localhost:7233',
-    namespace: namespace ?? fleet.temporal?.namespace ?? 'default',
-  };
+/** Connects to the fleet's Temporal. Throws Unreachable when it doesn't answer, or does not let us into the fleet's namespace. */
+export async function connectTemporal(fleet: Fleet): Promise<TemporalConnection> {
+  const access = accessTo(fleet);
+  const { address, namespace } = access;
+  const connection = await connect(access);
+  try {
+    // A namespace that is not there would look like one without upgrades.
+    await connection.withDeadline(Date.now() + CONNECT_TIMEOUT_MS, async () =>
+      connection.workflowService.describeNamespace({ namespace }),
+    );
+  } catch (error) {
+    await connection.close();
+    throw new Unreachable(refusal(access, error), { cause: error });
+  }
+  return { client: new Client({ connection, namespace }), connection, namespace, address };
 }
 
-/** Connects to it. Throws Unreachable when it doesn't answer. */
-export async function connectTemporal(fleet: Fleet): Promise<TemporalConnection> {
-  const { apiKey, tls, metadata } = loadClientConnectConfig().connectionOptions;
-  const { address, namespace } = temporalPlace(fleet);
+/** Without its certificates or its token it is as good as away. */
+function accessTo(fleet: Fleet): TemporalAccess {
   try {
-    const connection = await Connection.connect({
-      address,
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      channelArgs: { 'grpc.max_reconnect_backoff_ms': RECONNECT_MS },
-      ...(typeof apiKey === 'string' && { apiKey }),
-      ...(tls !== undefined && { tls }),
-      ...(metadata !== undefined && { metadata }),
-    });
-    return { client: new Client({ connection, namespace }), connection, namespace, address };
+    return temporalAccess(fleet);
   } catch (error) {
-    throw new Unreachable(
-      `temporal at ${address} does not answer; start it, or name another with TEMPORAL_ADDRESS or in the fleet file`,
-      { cause: error },
-    );
+    if (error instanceof FleetFileProblems) throw new Unreachable(error.message, { cause: error });
+    throw error;
   }
 }
+
+async function connect(access: TemporalAccess): Promise<Connection> {
+  try {
+    return await Connection.connect({
+      ...access.options,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      channelArgs: { 'grpc.max_reconnect_backoff_ms': RECONNECT_MS },
+    });
+  } catch (error) {
+    throw new Unreachable(awayText(access), { cause: error });
+  }
+}
+
+function refusal(access: TemporalAccess, error: unknown): string {
+  const { address, namespace } = access;
+  const code: number | null = isGrpcServiceError(error) ? error.code : null;
+  if (code === NOT_FOUND) {
+    return `temporal at ${address} has no namespace ${namespace}; make it with: temporal operator namespace create -n ${namespace}`;
+  }
+  if (code !== null && NOT_ALLOWED_CODES.includes(code)) {
+    return `temporal at ${address} does not let us use namespace ${namespace}; it wants another token: apiKeyFile of the fleet file, or TEMPORAL_API_KEY`;
+  }
+  return awayText(access);
+}
+
+/** Without TLS a server that wants it only hangs up, as if it were not there. */
+const awayText = ({ address, options }: TemporalAccess): string =>
+  `temporal at ${address} does not answer${typeof options.tls === 'object' ? ' over TLS' : ''}; start it, or name another with TEMPORAL_ADDRESS or in the fleet file`;
 
 /** Whether the failure means that the server was not there, rather than that it said no. */
 export function isAway(error: unknown): boolean {

@@ -1,15 +1,15 @@
 import type { ContainerProgress, ContainerUpgrade, ContainerUpgradeInput } from '../model/container-upgrade.ts';
-import type { Fleet } from '../model/fleet.ts';
-import type { FleetId } from '../model/ids.ts';
+import type { FleetId, UpgradeId } from '../model/ids.ts';
 import { memberName, type MemberId } from '../model/service.ts';
 import { containerProgress, containerWorkflowId, upgradeContainerType } from '../workflows/messages.ts';
-import { connectTemporal, type TemporalConnection } from './connection.ts';
+import type { TemporalConnection } from './connection.ts';
 import { latestFoundRun, type FoundRun } from './find-upgrade.ts';
 import { parseMemberBeats, withContainerBeat } from './member-beats.ts';
 import { toContainerProgress } from './member-parse.ts';
 import type { RunId } from './run-end.ts';
 import { isRunOver, lookAtRun, type RunKind, type RunLook } from './run-look.ts';
 import { runName } from './run-name.ts';
+import type { SharedTemporal } from './shared-temporal.ts';
 import { startRun, type RunRequest } from './start-run.ts';
 import { watch, type Watcher } from './watch.ts';
 
@@ -18,6 +18,8 @@ export type ContainerLook = RunLook<ContainerProgress>;
 export type ContainerRequest = {
   readonly container: MemberId;
   readonly action: ContainerUpgrade | { readonly action: 'rollback' };
+  /** Absent: the container's name and the time. */
+  readonly id?: UpgradeId;
   readonly requestedBy: string;
 };
 
@@ -35,7 +37,6 @@ export interface Containers {
   /** Where a run is; null: Temporal knows of none. */
   look(run: RunId): Promise<ContainerLook | null>;
   watch(run: RunId, watcher: Watcher<ContainerLook>, signal: AbortSignal): Promise<ContainerLook | null>;
-  close(): Promise<void>;
 }
 
 const kind: RunKind<ContainerProgress> = {
@@ -44,17 +45,14 @@ const kind: RunKind<ContainerProgress> = {
   withBeats: (progress, beats) => withContainerBeat(progress, parseMemberBeats(beats)),
 };
 
-/** Connects to the fleet's Temporal. */
-export async function openContainers({ fleet }: { readonly fleet: Fleet }): Promise<Containers> {
-  const temporal = await connectTemporal(fleet);
-  const name = fleet.fleet;
-  const look = (run: RunId): Promise<ContainerLook | null> => lookAtRun(temporal, name, { run, kind });
+/** Straight by the fleet's Temporal. */
+export function containersOf(fleet: FleetId, { use }: SharedTemporal): Containers {
+  const look = async (run: RunId): Promise<ContainerLook | null> => lookAtRun(await use(), fleet, { run, kind });
   return {
-    start: (request) => start(temporal, name, request),
-    latest: (container) => latestFoundRun(temporal, containerWorkflowId(name, container)),
+    start: async (request) => start(await use(), fleet, request),
+    latest: async (container) => latestFoundRun(await use(), containerWorkflowId(fleet, container)),
     look,
     watch: (run, watcher, signal) => watch({ look: () => look(run), isOver: isRunOver }, watcher, signal),
-    close: () => temporal.connection.close(),
   };
 }
 
@@ -65,8 +63,8 @@ async function start(temporal: TemporalConnection, fleet: FleetId, request: Cont
   return { outcome: 'started', id: run.upgrade, run: { workflowId: run.workflowId, runId: started.runId } };
 }
 
-function toRun(fleet: FleetId, { container, action, requestedBy }: ContainerRequest): RunRequest {
-  const upgrade = runName(`${container.host}-${container.container}`, Date.now());
+function toRun(fleet: FleetId, { container, action, id, requestedBy }: ContainerRequest): RunRequest {
+  const upgrade = id ?? runName(`${container.host}-${container.container}`, Date.now());
   const input: ContainerUpgradeInput = { upgrade, fleet, ...container, action, requestedBy };
   const release = action.action === 'upgrade' ? action.image : 'its earlier container';
   const name = memberName(container);

@@ -7,7 +7,7 @@ import type { EngineInfo } from '../model/engine.ts';
 import { warning } from '../model/finding.ts';
 import type { Fleet } from '../model/fleet.ts';
 import { pathFindings } from '../model/host-findings.ts';
-import type { Digest } from '../model/ids.ts';
+import type { Digest, HostId } from '../model/ids.ts';
 import { latestWord } from '../model/latest-word.ts';
 import { createPathFinder } from '../model/path.ts';
 import type { Hop } from '../model/plan.ts';
@@ -17,6 +17,7 @@ import { hostOnPath, installedOf, type HostReading, type HostWithPath } from '..
 import { judgePreflight } from '../model/preflight-findings.ts';
 import { RegistryError, type ReadRelease, type Registry } from '../model/registry.ts';
 import { hostImages, imageReference, type ReleaseRef } from '../model/release.ts';
+import { planAgents, type PlannedAgents } from '../model/self-upgrade.ts';
 import type { Finding } from '../model/upgrade.ts';
 import { readHosts, type HostOnBus } from './bus-view.ts';
 import { askEngines } from './host-engines.ts';
@@ -31,6 +32,14 @@ export type PlannedUpgrade = {
   /** Of what would be done: an upgrade that is started with it does that and nothing else. */
   readonly tree: Digest;
   readonly findings: readonly Finding[];
+  /** What goes first of refit itself; absent: nothing. */
+  readonly selfUpgrade?: PlannedItself;
+};
+
+/** `upgrader`: only Temporal knows whether it is current already, and is not asked. */
+export type PlannedItself = {
+  readonly upgrader: { readonly image: string; readonly hosts: readonly HostId[] } | null;
+  readonly agents: PlannedAgents | null;
 };
 
 type PlanInput = { readonly fleet: Fleet; readonly read: ReadRelease; readonly policy: Policy };
@@ -73,7 +82,22 @@ export async function planFromReadings(
     ...{ hosts: readings.filter(isKnown), etcd: null, missingImages: [] },
   });
   const findings = [...judged, ...readings.filter((reading) => !isKnown(reading)).flatMap(unknownHost)];
-  return { fleet: fleet.fleet, release: ref, policy, hops, tree: sha256(planTreeText(hops)), findings };
+  const selfUpgrade = planItself({ fleet, target, hops: hops.length }, hosts);
+  return {
+    ...{ fleet: fleet.fleet, release: ref, policy, hops, tree: sha256(planTreeText(hops)), findings },
+    ...(selfUpgrade !== null && { selfUpgrade }),
+  };
+}
+
+function planItself(
+  { fleet, target, hops }: { readonly fleet: Fleet; readonly target: ReadRelease; readonly hops: number },
+  hosts: readonly { readonly host: HostOnBus }[],
+): PlannedItself | null {
+  const carriers = fleet.hosts.flatMap(({ name, carries }) => (carries.upgrader ? [name] : []));
+  const { upgrader } = target.release;
+  const agents = planAgents(target.agent, { running: hosts.map(({ host }) => host.alive?.agent ?? null), hops });
+  const brought = upgrader === null || carriers.length === 0 ? null : { image: upgrader.image, hosts: carriers };
+  return brought === null && agents === null ? null : { upgrader: brought, agents };
 }
 
 const isKnown = ({ facts, engineProblem }: HostReading): boolean => facts !== null || engineProblem !== null;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseDigest } from '../model/ids.ts';
 import { MAX_HOPS } from '../model/plan.ts';
-import type { Policy } from '../model/policy.ts';
+import { policySchema } from './api/schemas/policy.ts';
 
 /** Version field of every saved plan. */
 export const PLAN_VERSION = 1;
@@ -11,37 +11,6 @@ const digest = z
   .regex(/^sha256:[0-9a-f]{64}$/, { error: 'expected a digest such as sha256:<64 hex digits>', abort: true })
   .transform(parseDigest);
 const count = z.int().nonnegative();
-const amount = z.union([z.strictObject({ hosts: count }), z.strictObject({ percent: count.max(100) })], {
-  error: 'expected {"hosts": N} or {"percent": N}',
-});
-const install = z.discriminatedUnion('strategy', [
-  z.strictObject({ strategy: z.literal('serial') }),
-  z.strictObject({ strategy: z.literal('daisy-chain') }),
-  z.strictObject({
-    strategy: z.literal('waves'),
-    sizes: z.array(amount).min(1),
-    maxUnavailable: amount.nullable(),
-  }),
-]);
-
-/** Strict: a field that is not known here would be without effect, and nobody would hear of it. */
-const policy: z.ZodType<Policy> = z.strictObject({
-  install,
-  onFailure: z.enum(['pause', 'skip', 'rollback']),
-  maxFailures: amount,
-  maxParallelDownloads: count,
-  downloadByteLimit: count,
-  diskFloorBytes: count,
-  downloadDeadlineMs: count,
-  hostDeadlineMs: count,
-  silenceMs: count,
-  environmentRetryMs: count,
-  environmentRetries: count,
-  step: z.boolean(),
-  acceptRisks: z.array(z.string()),
-  pointsOfNoReturn: z.enum(['ask', 'pass']),
-});
-
 const host = z.object({ name: z.string(), from: z.string().nullable() });
 const wave = z.object({
   name: z.string(),
@@ -70,7 +39,7 @@ export const savedPlan = z.object({
   reference: z.string().min(1),
   digest,
   fleet: z.string(),
-  policy,
+  policy: policySchema,
   tree: digest,
   hops: z.array(hop).min(1).max(MAX_HOPS),
   madeAt: z.iso.datetime({ error: 'expected a time such as 2026-01-02T03:04:05.000Z' }),

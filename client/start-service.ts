@@ -1,26 +1,19 @@
 import type { Digest, FleetId, UpgradeId } from '../model/ids.ts';
-import type { ContainerSettings } from '../model/replacement.ts';
-import type { Service, ServiceInRelease, ServicePolicy, ServiceUpgradeInput } from '../model/service.ts';
+import type { Service, ServiceInRelease, ServiceUpgradeInput } from '../model/service.ts';
 import { serviceWorkflowId, upgradeServiceType } from '../workflows/messages.ts';
 import type { TemporalConnection } from './connection.ts';
 import type { RunId } from './run-end.ts';
 import { runName } from './run-name.ts';
+import type { ServiceRequest } from './services.ts';
 import { startRun, type RunRequest } from './start-run.ts';
 
-export type ServiceRequest = {
+/** What was asked for, once fleet file and registry have said what it means. */
+export type ResolvedService = Omit<ServiceRequest, 'service' | 'release'> & {
   readonly service: Service;
-  /** As the operator gave it. */
-  readonly image: string;
-  /** What it means now, by digest: every member gets the same. */
+  /** What the image means now, by digest: every member gets the same. */
   readonly reference: string;
   readonly digest: Digest;
-  readonly settings: ContainerSettings;
-  readonly policy: ServicePolicy;
-  /** agent mode: the release that the hosts have, which names the image. */
   readonly release: ServiceInRelease | null;
-  /** Absent: the service's name and the time. */
-  readonly id?: UpgradeId;
-  readonly requestedBy: string;
 };
 
 /** running: the service has an upgrade at work, and one at a time is the rule. */
@@ -31,7 +24,7 @@ export type ServiceStart =
 export const startService = (
   temporal: TemporalConnection,
   fleet: FleetId,
-  { id, ...request }: ServiceRequest,
+  { id, ...request }: ResolvedService,
 ): Promise<ServiceStart> => {
   const upgrade = id ?? runName(request.service.name, Date.now());
   return startServiceRun(temporal, { ...request, action: 'upgrade', takeBack: upgrade, upgrade, fleet });

@@ -3,7 +3,8 @@ import type { Policy } from '../model/policy.ts';
 import type { UpgradeInput } from '../model/upgrade.ts';
 import { fleetWorkflowId, upgradeFleetType } from '../workflows/messages.ts';
 import type { TemporalConnection } from './connection.ts';
-import { listUpgrades, nextUpgradeId } from './find-upgrade.ts';
+import { listUpgrades } from './find-upgrade.ts';
+import { nextUpgradeId } from './next-upgrade-id.ts';
 import { startRun, type RunRequest } from './start-run.ts';
 
 export type StartRequest = {
@@ -33,7 +34,13 @@ export async function startUpgrade(
 ): Promise<StartOutcome> {
   const before = await listUpgrades(temporal, fleet);
   const running = before.find((each) => each.isRunning);
-  if (running !== undefined) return { outcome: 'running', id: running.id, release: running.release };
+  if (running !== undefined) {
+    // Asked for once more under the same name by the same person: its own.
+    const { id, release, requestedBy } = running;
+    const isSame = release === request.release && requestedBy === request.requestedBy;
+    const isOurs = request.id !== undefined && id === request.id && isSame;
+    return isOurs ? { outcome: 'started', id: request.id } : { outcome: 'running', id, release };
+  }
   const used = before.map((each) => each.id);
   const id = request.id ?? parseUpgradeId(nextUpgradeId(fleet, used));
   if (used.includes(id)) return { outcome: 'idUsed', id };

@@ -1,4 +1,4 @@
-import { upgradeOfHop, type FleetId, type ServiceId } from '../model/ids.ts';
+import { upgradeOfHop, type FleetId, type ServiceId, type UpgradeId } from '../model/ids.ts';
 import type { ServiceUpgradeInput } from '../model/service.ts';
 import { fleetWorkflowId } from '../workflows/messages.ts';
 import type { TemporalConnection } from './connection.ts';
@@ -13,6 +13,7 @@ export type TakeBackOutcome = ServiceStart | { readonly outcome: 'nothing'; read
 type TakeBack = {
   readonly service: ServiceId;
   readonly requestedBy: string;
+  readonly id: UpgradeId | undefined;
   readonly latest: FoundRun | null;
 };
 
@@ -20,7 +21,7 @@ type TakeBack = {
 export async function takeServiceBack(
   temporal: TemporalConnection,
   fleet: FleetId,
-  { service, requestedBy, latest }: TakeBack,
+  { service, requestedBy, id, latest }: TakeBack,
 ): Promise<TakeBackOutcome> {
   if (latest === null) return nothing(`service ${service} had no upgrade yet`);
   const before = await startedInput(temporal, latest.run, toServiceInput);
@@ -30,7 +31,7 @@ export async function takeServiceBack(
   return startServiceRun(temporal, {
     ...before,
     action: 'putBack',
-    upgrade: runName(service, Date.now()),
+    upgrade: id ?? runName(service, Date.now()),
     requestedBy,
     // The release's run has ended, and its epoch with it.
     release: before.release === null ? null : { ...before.release, fence: null },

@@ -1,12 +1,11 @@
-import type { Fleet } from '../model/fleet.ts';
-import type { UnitId } from '../model/ids.ts';
+import type { FleetId, UnitId } from '../model/ids.ts';
 import type { UnitProgress } from '../model/unit-upgrade.ts';
 import { unitProgress, unitWorkflowId } from '../workflows/messages.ts';
 import { commandRun, type Command, type CommandOutcome, type StandbyCommand } from './command-upgrade.ts';
-import { connectTemporal } from './connection.ts';
 import { latestFoundRun, type FoundRun } from './find-upgrade.ts';
 import type { RunId } from './run-end.ts';
 import { isRunOver, lookAtRun, type RunKind, type RunLook } from './run-look.ts';
+import type { SharedTemporal } from './shared-temporal.ts';
 import { startUnit, type UnitRequest, type UnitStart } from './start-unit.ts';
 import { parseUnitBeats, withUnitBeats } from './unit-beats.ts';
 import { toUnitProgress } from './unit-parse.ts';
@@ -30,7 +29,6 @@ export interface Units {
   /** Asks the running upgrade for something; its own rules may refuse. */
   command(unit: UnitId, command: UnitCommand): Promise<CommandOutcome>;
   watch(run: RunId, watcher: Watcher<UnitLook>, signal: AbortSignal): Promise<UnitLook | null>;
-  close(): Promise<void>;
 }
 
 const kind: RunKind<UnitProgress> = {
@@ -40,20 +38,17 @@ const kind: RunKind<UnitProgress> = {
   tellsRefusal: ({ findings }) => findings.some(({ severity }) => severity === 'error'),
 };
 
-/** Connects to the fleet's Temporal. */
-export async function openUnits({ fleet }: { readonly fleet: Fleet }): Promise<Units> {
-  const temporal = await connectTemporal(fleet);
-  const name = fleet.fleet;
-  const look = (run: RunId): Promise<UnitLook | null> => lookAtRun(temporal, name, { run, kind });
+/** Straight by the fleet's Temporal. */
+export function unitsOf(fleet: FleetId, { use }: SharedTemporal): Units {
+  const look = async (run: RunId): Promise<UnitLook | null> => lookAtRun(await use(), fleet, { run, kind });
   return {
-    start: (request) => startUnit(temporal, name, request),
-    latest: (unit) => latestFoundRun(temporal, unitWorkflowId(name, unit)),
+    start: async (request) => startUnit(await use(), fleet, request),
+    latest: async (unit) => latestFoundRun(await use(), unitWorkflowId(fleet, unit)),
     look,
-    command: (unit, command) => {
-      const target = { workflowId: unitWorkflowId(name, unit), look: `refit unit status ${unit}` };
-      return commandRun(temporal, { ...target, fleet: name, upgrade: null }, command);
+    command: async (unit, command) => {
+      const target = { workflowId: unitWorkflowId(fleet, unit), look: `refit unit status ${unit}` };
+      return commandRun(await use(), { ...target, fleet, upgrade: null }, command);
     },
     watch: (run, watcher, signal) => watch({ look: () => look(run), isOver: isRunOver }, watcher, signal),
-    close: () => temporal.connection.close(),
   };
 }

@@ -1,11 +1,11 @@
-import type { Fleet } from '../model/fleet.ts';
-import type { UpgradeId } from '../model/ids.ts';
+import type { FleetId, UpgradeId } from '../model/ids.ts';
 import { isOver, type Progress } from '../model/upgrade.ts';
 import { commandUpgrade, type Command, type CommandOutcome } from './command-upgrade.ts';
-import { connectTemporal, type TemporalConnection } from './connection.ts';
+import type { TemporalConnection } from './connection.ts';
 import { finalProgress } from './final-progress.ts';
 import { findUpgrade, listUpgrades, type FoundUpgrade } from './find-upgrade.ts';
 import { liveProgress } from './live-progress.ts';
+import type { SharedTemporal } from './shared-temporal.ts';
 import { startUpgrade, type StartOutcome, type StartRequest } from './start-upgrade.ts';
 import { pause, watch, WATCH_INTERVAL_MS, type Watcher } from './watch.ts';
 
@@ -28,29 +28,21 @@ export interface Upgrades {
   command(id: UpgradeId, command: Command): Promise<CommandOutcome>;
   /** Calls back with every look at the upgrade until it is over, `onProgress` says stop, or the signal fires. */
   watch(id: UpgradeId, watcher: Watcher<Progress>, signal: AbortSignal): Promise<Progress | null>;
-  close(): Promise<void>;
 }
 
-/** Connects to the fleet's Temporal. */
-export async function openUpgrades({ fleet }: { readonly fleet: Fleet }): Promise<Upgrades> {
-  const temporal = await connectTemporal(fleet);
-  const name = fleet.fleet;
-  const progress = (id: UpgradeId): Promise<Progress | null> => upgradeProgress(temporal, name, id);
+/** Straight by the fleet's Temporal. */
+export function upgradesOf(fleet: FleetId, { use }: SharedTemporal): Upgrades {
+  const progress = async (id: UpgradeId): Promise<Progress | null> => upgradeProgress(await use(), fleet, id);
   return {
-    start: (request) => startUpgrade(temporal, name, request),
-    list: () => listUpgrades(temporal, name),
+    start: async (request) => startUpgrade(await use(), fleet, request),
+    list: async () => listUpgrades(await use(), fleet),
     progress,
-    command: (id, command) => commandUpgrade(temporal, { fleet: name, upgrade: id }, command),
+    command: async (id, command) => commandUpgrade(await use(), { fleet, upgrade: id }, command),
     watch: (id, watcher, signal) => watch({ look: () => progress(id), isOver: isProgressOver }, watcher, signal),
-    close: () => temporal.connection.close(),
   };
 }
 
-async function upgradeProgress(
-  temporal: TemporalConnection,
-  fleet: Fleet['fleet'],
-  id: UpgradeId,
-): Promise<Progress | null> {
+async function upgradeProgress(temporal: TemporalConnection, fleet: FleetId, id: UpgradeId): Promise<Progress | null> {
   for (let look = 0; look < LOOKS_AT_AN_END; look++) {
     const found = await findUpgrade(temporal, fleet, id);
     if (found === null) return null;

@@ -8,6 +8,9 @@ const VALID_DAYS = '3650';
 
 export type ServerNames = { readonly host: string; readonly address: string };
 
+/** `name`: of the files. Without a common name of its own it is the subject's as well. */
+export type Subject = { readonly name: string; readonly commonName?: string };
+
 /** Makes the lab's own authority and the certificate of its clients, once. */
 export async function ensureAuthority(folder: string, lab: string): Promise<void> {
   if (await exists(join(folder, 'client.pem'))) return;
@@ -36,18 +39,34 @@ export async function ensureAuthority(folder: string, lab: string): Promise<void
     '-out',
     join(folder, 'ca.pem'),
   ]);
-  await sign(folder, 'client', 'extendedKeyUsage=clientAuth\n');
+  await sign(folder, { name: 'client' }, CLIENT);
+}
+
+/** Makes the certificate of a client that is known by its common name; its files have a name of their own. */
+export async function ensureClientCertificate(folder: string, subject: Subject): Promise<void> {
+  if (await exists(join(folder, `${subject.name}.pem`))) return;
+  await sign(folder, subject, CLIENT);
+}
+
+/** Makes the certificate with which members of an etcd speak to each other: both sides of a connection show it. */
+export async function ensurePeerCertificate(folder: string, subject: Subject & ServerNames): Promise<void> {
+  if (await exists(join(folder, `${subject.name}.pem`))) return;
+  await sign(folder, subject, `extendedKeyUsage=serverAuth,clientAuth\n${alternatives(subject)}`);
 }
 
 /** Makes a host's certificate; it is good for every name under which the host is reached. */
 export async function ensureServerCertificate(folder: string, names: ServerNames): Promise<void> {
   if (await exists(join(folder, `${names.host}.pem`))) return;
-  const alternatives = [`DNS:${names.host}`, 'DNS:localhost', 'IP:127.0.0.1', `IP:${names.address}`];
-  await sign(folder, names.host, `extendedKeyUsage=serverAuth\nsubjectAltName=${alternatives.join(',')}\n`);
+  await sign(folder, { name: names.host }, `extendedKeyUsage=serverAuth\n${alternatives(names)}`);
 }
 
+const CLIENT = 'extendedKeyUsage=clientAuth\n';
+
+const alternatives = ({ host, address }: ServerNames): string =>
+  `subjectAltName=DNS:${host},DNS:localhost,IP:127.0.0.1,IP:${address}\n`;
+
 /** The certificate comes last, so that its presence says that the key is there as well. */
-async function sign(folder: string, name: string, extensions: string): Promise<void> {
+async function sign(folder: string, { name, commonName = name }: Subject, extensions: string): Promise<void> {
   const file = (suffix: string): string => join(folder, `${name}${suffix}`);
   await newKey(file('-key.pem'));
   await writeFile(file('.ext'), extensions);
@@ -59,7 +78,7 @@ async function sign(folder: string, name: string, extensions: string): Promise<v
     '-key',
     file('-key.pem'),
     '-subj',
-    `/CN=${name}`,
+    `/CN=${commonName}`,
     '-out',
     file('.csr'),
   ]);

@@ -43,7 +43,7 @@ async function endProcesses(folders: readonly string[], say: Say): Promise<void>
   const processes = folders.flatMap(findMarked);
   await Promise.all(processes.map((found) => end(found)));
   const count = processes.length === 1 ? 'one process' : `${processes.length} processes`;
-  if (processes.length > 0) say(`stopped Temporal and the worker (${count})`);
+  if (processes.length > 0) say(`stopped Temporal, the worker and the API (${count})`);
 }
 
 async function removeContainers(lab: string, say: Say): Promise<void> {

@@ -73,7 +73,7 @@ async function create(context: HostContext, host: LabHost): Promise<void> {
 /** The configuration is laid in before each start, so that a start which was cut short is made good. */
 async function start(context: HostContext, host: LabHost): Promise<void> {
   const name = containerName(context.state.lab, host.name);
-  const folder = await writeHostConfig(context.paths, host, context.state.hosts);
+  const folder = await writeHostConfig(context.paths, host, context.state);
   await docker(['cp', `${folder}/.`, `${name}:/`]);
   await docker(['start', name]);
 }

@@ -57,7 +57,7 @@ export function openLab(name: string = process.env['REFIT_LAB'] ?? DEFAULT_LAB, 
     down: (say = silent) => alone(say, () => takeDown(lab, paths, say)),
     status: async () => {
       const known = await state();
-      return known === undefined ? undefined : labStatus(known);
+      return known === undefined ? undefined : labStatus(known, paths);
     },
     container: (host) => containerName(lab, host),
     exec: (host, argv, options = {}) => execOn(containerName(lab, host), argv, options),

@@ -12,7 +12,7 @@ const LOCK_DEADLINE_MS = 15 * 60_000;
 export async function underLock<T>(file: string, say: Say, work: () => Promise<T>): Promise<T> {
   await mkdir(dirname(file), { recursive: true });
   let told = false;
-  await waitFor({ what: `another lab command to end (${file})`, deadlineMs: LOCK_DEADLINE_MS }, async () => {
+  await waitFor({ what: `another command to end (${file})`, deadlineMs: LOCK_DEADLINE_MS }, async () => {
     const look = await take(file);
     if (!look.ready && !told) say(`waiting for another lab command (${look.seen})`);
     told = true;

@@ -8,7 +8,10 @@ const BLOCK = '10.213';
 /** How many subnets are tried: all of the block. */
 const SUBNETS = 256;
 
-/** The gateway is .1; the registry, the load balancer and the hosts have addresses of their own, since a restarted container would get another. */
+/** What the engine gives the machine itself. */
+const GATEWAY = 1;
+
+/** The registry, the load balancer and the hosts have addresses of their own, since a restarted container would get another. */
 const REGISTRY = 5;
 const BALANCER = 6;
 const FIRST_HOST = 10;
@@ -20,6 +23,9 @@ const LAST_HOST = 254;
 export const MAX_HOSTS = LAST_HOST - FIRST_HOST + 1;
 
 export const networkName = (lab: string): string => `refit-${lab}`;
+
+/** The machine's own address in the lab's network. */
+export const gatewayAddress = (subnet: string): string => addressIn(subnet, GATEWAY);
 
 export const registryAddress = (subnet: string): string => addressIn(subnet, REGISTRY);
 

@@ -1,3 +1,4 @@
+import { API_PORT } from './api.ts';
 import { memberCount } from './etcd.ts';
 import { MAX_HOSTS, balancerAddress, hostAddress, registryAddress } from './network.ts';
 import { isFreeOnLoopback, pickPorts, type PortPicker } from './ports.ts';
@@ -35,15 +36,18 @@ export async function planLab(
   for (let index = hosts.length; index < count; index += 1) {
     hosts.push(await planHost(base.subnet, index, { ports, member: index < members }));
   }
-  return { ...base, balancer: await planBalancer(base, ports), hosts };
+  const api = base.api ?? { port: await ports.prefer(API_PORT), process: null };
+  return { ...base, balancer: await planBalancer(base, ports), hosts, api };
 }
 
 function portsOf(state: LabState | undefined): readonly number[] {
   if (state === undefined) return [];
-  const { balancer, registry, temporal, hosts } = state;
+  const { balancer, registry, temporal, hosts, api } = state;
   const balanced = [balancer?.webPort, balancer?.runtimePort, balancer?.shop?.webPort, balancer?.shop?.apiPort];
   const published = hosts.flatMap(({ ports: { engine, etcd, http } }) => [engine, etcd, http]);
-  return [registry.port, temporal.port, temporal.uiPort, ...balanced, ...published].filter((port) => port != null);
+  return [registry.port, temporal.port, temporal.uiPort, api?.port, ...balanced, ...published].filter(
+    (port) => port != null,
+  );
 }
 
 async function planHost(subnet: string, index: number, kind: { ports: PortPicker; member: boolean }): Promise<LabHost> {
@@ -78,5 +82,8 @@ async function emptyLab(lab: string, subnet: string, ports: PortPicker): Promise
     balancer: null,
     temporal: { port: await ports.prefer(TEMPORAL_PORT), uiPort: await ports.prefer(TEMPORAL_UI_PORT), process: null },
     workers: [],
+    api: null,
+    upgrader: null,
+    secure: false,
   };
 }

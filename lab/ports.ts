@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { spread } from './paths.ts';
 
 /** The lab's ports lie below 32768, where the kernel starts to hand out ports to others. */
@@ -33,6 +33,15 @@ export function pickPorts(lab: string, isFree: (port: number) => Promise<boolean
     throw new Error(`no free port on 127.0.0.1 between ${FIRST} and ${LAST}; stop what listens there`);
   };
   return { next, prefer: async (port) => ((await take(port)) ? port : next()) };
+}
+
+/** Whether somebody takes connections there. */
+export function isListening(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, host);
+    socket.once('error', () => resolve(false)).once('connect', () => resolve(true));
+    socket.once('connect', () => socket.destroy());
+  });
 }
 
 export function isFreeOnLoopback(port: number): Promise<boolean> {

@@ -27,14 +27,24 @@ const stateSchema = z.object({
   registry: z.object({ address: z.string(), port }),
   // A lab of before there was one; it gets one when it is brought up again.
   balancer: balancerSchema.nullable().default(null),
+  // Whether its etcd takes certificates only, and knows hosts and fleet by them.
+  secure: z.boolean().default(false),
   temporal: z.object({ port, uiPort: port, process: processSchema.nullable() }),
   workers: z.array(processSchema),
+  // null: worker and API are processes on the machine; else containers on hosts, which reach Temporal through the forwarder.
+  upgrader: z.object({ image: z.string().nullable(), forwarder: processSchema.nullable() }).nullable().default(null),
+  // A lab of before there was one; it gets one when it is brought up again.
+  api: z.object({ port, process: processSchema.nullable() }).nullable().default(null),
 });
 
 /** What a lab remembers between commands: its addresses, its ports and the processes it started on the machine. */
 export type LabState = z.infer<typeof stateSchema>;
 
 export type LabHost = z.infer<typeof hostSchema>;
+
+/** Hosts that carry the upgrader's containers: two, not the gatekeeper, whose install is everybody's first. */
+export const upgraderHosts = ({ upgrader, hosts }: Pick<LabState, 'upgrader' | 'hosts'>): readonly LabHost[] =>
+  upgrader === null ? [] : hosts.slice(1, 3);
 
 /** Reads the state; nothing if there is no such lab here. */
 export async function readState(file: string): Promise<LabState | undefined> {

@@ -1,11 +1,12 @@
+import { apiFiles, apiUrl, isApiAlive } from './api.ts';
 import { isAlive } from './detached.ts';
 import { engineVersion, labContainers } from './docker.ts';
 import { etcdHealth } from './etcd.ts';
 import { BALANCER_NAME, isHaproxyAlive, runtimeEndpoint, webUrl } from './haproxy.ts';
 import { systemState } from './host.ts';
-import { containerName } from './paths.ts';
+import { containerName, type LabPaths } from './paths.ts';
 import { REGISTRY_NAME, isRegistryAlive, registryEndpoint } from './registry.ts';
-import type { LabHost, LabState } from './state.ts';
+import { upgraderHosts, type LabHost, type LabState } from './state.ts';
 import { isTemporalAlive, temporalAddress, temporalUi } from './temporal.ts';
 
 export type HostStatus = {
@@ -26,6 +27,14 @@ export type BalancerStatus = {
   readonly alive: boolean;
 };
 
+export type ApiStatus = {
+  readonly url: string;
+  /** Has the token of its first admin. */
+  readonly tokenFile: string;
+  readonly pid: number | null;
+  readonly alive: boolean;
+};
+
 export type LabStatus = {
   readonly lab: string;
   readonly hosts: readonly HostStatus[];
@@ -41,18 +50,23 @@ export type LabStatus = {
   };
   readonly worker: { readonly pid: number | null; readonly alive: boolean };
   readonly workers: readonly { readonly pid: number; readonly alive: boolean }[];
+  /** null: a lab of before there was one, or whose hosts carry it. */
+  readonly api: ApiStatus | null;
+  /** Hosts that carry worker and API as containers; null: they are processes on the machine. */
+  readonly upgrader: { readonly hosts: readonly string[]; readonly image: string | null } | null;
 };
 
 /** Asks every part of the lab how it is. */
-export async function labStatus(state: LabState): Promise<LabStatus> {
+export async function labStatus(state: LabState, paths: Pick<LabPaths, 'folder'>): Promise<LabStatus> {
   const engine = await engineVersion();
   const containers = 'version' in engine ? await labContainers(state.lab) : undefined;
-  const [hosts, balancer, etcd, registryAlive, temporalAlive] = await Promise.all([
+  const [hosts, balancer, etcd, registryAlive, temporalAlive, api] = await Promise.all([
     Promise.all(state.hosts.map((host) => hostStatus(state.lab, host, containers))),
     balancerStatus(state),
-    etcdHealth(state),
+    etcdHealth(state, paths),
     isRegistryAlive(state.registry.port),
     isTemporalAlive(state),
+    apiStatus(state, paths),
   ]);
   const workers = state.workers.map((worker) => ({ pid: worker.pid, alive: isAlive(worker) }));
   const worker = workers.find(({ alive }) => alive) ?? workers.at(-1);
@@ -70,7 +84,21 @@ export async function labStatus(state: LabState): Promise<LabStatus> {
     },
     worker: { pid: worker?.pid ?? null, alive: worker?.alive ?? false },
     workers,
+    api,
+    upgrader: upgraderStatus(state),
   };
+}
+
+async function apiStatus(state: LabState, paths: Pick<LabPaths, 'folder'>): Promise<ApiStatus | null> {
+  if (state.api === null || state.upgrader !== null) return null;
+  const { port, process } = state.api;
+  const alive = await isApiAlive(state);
+  return { url: apiUrl(port), tokenFile: apiFiles(paths).token, pid: process?.pid ?? null, alive };
+}
+
+function upgraderStatus(state: LabState): LabStatus['upgrader'] {
+  if (state.upgrader === null) return null;
+  return { hosts: upgraderHosts(state).map(({ name }) => name), image: state.upgrader.image };
 }
 
 async function balancerStatus({ balancer }: LabState): Promise<BalancerStatus | null> {

@@ -4,29 +4,20 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { describe } from './deadline.ts';
-import { borrowGo } from './go.ts';
 import { cacheFolder } from './paths.ts';
 import { call, findProgram, isExecutable, type Say } from './programs.ts';
-
-/** The newest version that `go install` accepts; server 1.29.1. */
-const VERSION = '1.5.1';
+import { CLI_VERSION, buildTemporal } from './temporal-build.ts';
 
 const DOWNLOADS = 'https://temporal.download/cli/archive';
 
 /** Longest the 40 MB archive may take; where the site is not reached, the name fails at once. */
 const DOWNLOAD_DEADLINE_MS = 5 * 60_000;
 
-/** Measured: two and a half minutes on two cores. */
-const BUILD_DEADLINE_MS = 30 * 60_000;
-
 /** Temporal's command line tool, which carries its dev server: what the operator names, what is on PATH, the cache, else fetched once. */
 export async function ensureTemporalCli(say: Say): Promise<string> {
-  const named = process.env['REFIT_TEMPORAL_CLI'];
-  if (named !== undefined && named !== '') return named;
-  const onPath = await findProgram('temporal');
-  if (onPath !== undefined) return onPath;
-  const cached = join(cacheFolder(), `temporal-${VERSION}`, 'temporal');
-  if (await isExecutable(cached)) return cached;
+  const found = await findTemporalCli();
+  if (found !== undefined) return found;
+  const cached = cachedCli();
   const scratch = await makeScratch(cached);
   try {
     await rename(await fetchCli(scratch, say), cached);
@@ -36,10 +27,22 @@ export async function ensureTemporalCli(say: Say): Promise<string> {
   }
 }
 
+/** The tool without the fetching; nothing if it is not on this machine. */
+export async function findTemporalCli(): Promise<string | undefined> {
+  const named = process.env['REFIT_TEMPORAL_CLI'];
+  if (named !== undefined && named !== '') return named;
+  const onPath = await findProgram('temporal');
+  if (onPath !== undefined) return onPath;
+  return (await isExecutable(cachedCli())) ? cachedCli() : undefined;
+}
+
+/** Where the tool is kept once it was fetched or built. */
+export const cachedCli = (): string => join(cacheFolder(), `temporal-${CLI_VERSION}`, 'temporal');
+
 /** Fetches Temporal's own archive and unpacks the program. */
 export async function downloadCli(folder: string, base: string): Promise<string> {
   const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
-  const url = `${base}/v${VERSION}?platform=${process.platform}&arch=${architecture}`;
+  const url = `${base}/v${CLI_VERSION}?platform=${process.platform}&arch=${architecture}`;
   const response = await fetch(url, { signal: AbortSignal.timeout(DOWNLOAD_DEADLINE_MS) });
   if (!response.ok || response.body === null) throw new Error(`${url} answered ${response.status}`);
   const archive = join(folder, 'temporal.tar.gz');
@@ -49,7 +52,7 @@ export async function downloadCli(folder: string, base: string): Promise<string>
 }
 
 async function fetchCli(scratch: string, say: Say): Promise<string> {
-  say(`fetching Temporal ${VERSION}`);
+  say(`fetching Temporal ${CLI_VERSION}`);
   try {
     return await downloadCli(scratch, DOWNLOADS);
   } catch (error) {
@@ -60,10 +63,7 @@ async function fetchCli(scratch: string, say: Say): Promise<string> {
 async function buildCli(scratch: string, say: Say, refusal: unknown): Promise<string> {
   say('building Temporal from its source, since its archive is not reached (about 3 minutes, once)');
   try {
-    const go = await borrowGo(join(scratch, 'go'), say);
-    // The program is written to GOBIN; what the machine's Go has cached already is used.
-    const options = { deadlineMs: BUILD_DEADLINE_MS, env: { ...go.env, GOBIN: scratch } };
-    await call(go.program, ['install', `github.com/temporalio/cli/cmd/temporal@v${VERSION}`], options);
+    await buildTemporal(scratch, ['temporal'], say);
     return join(scratch, 'temporal');
   } catch (error) {
     const advice = 'install the temporal command line tool, or name it in REFIT_TEMPORAL_CLI';

@@ -1,10 +1,12 @@
 import { mkdir } from 'node:fs/promises';
+import { isApiAlive, startApi } from './api.ts';
 import { ensureAuthority } from './certificates.ts';
 import { needPrograms } from './debian.ts';
 import { end, isAlive } from './detached.ts';
 import { labContainers, labFolders } from './docker.ts';
 import { ensureEngine } from './engine.ts';
-import { waitForEtcd } from './etcd.ts';
+import { grantRights, waitForEtcd } from './etcd.ts';
+import { ensureFleetIdentities } from './etcd-identities.ts';
 import { writeFleetFile } from './fleet-file.ts';
 import { ensureHaproxy } from './haproxy.ts';
 import { ensureHostImage } from './host-image.ts';
@@ -17,6 +19,7 @@ import { ensureRegistry } from './registry.ts';
 import { readState, writeState, type LabState } from './state.ts';
 import { ensureTemporalCli } from './temporal-cli.ts';
 import { isTemporalAlive, startTemporal, waitForTemporal } from './temporal.ts';
+import { ensureUpgrader } from './upgrader.ts';
 import { startWorker } from './worker.ts';
 
 export type UpOptions = {
@@ -24,8 +27,14 @@ export type UpOptions = {
   readonly hosts?: number;
   /** Whether a worker is started; it is, unless told otherwise. */
   readonly worker?: boolean;
+  /** Whether etcd takes certificates only; as before, or not in a new lab, when nothing is said. */
+  readonly secure?: boolean;
+  /** Where worker and API run; as before, or as processes in a new lab, when nothing is said. */
+  readonly upgrader?: UpgraderKind;
   readonly say?: Say;
 };
+
+export type UpgraderKind = 'processes' | 'containers';
 
 export type UpResult =
   { readonly kind: 'up'; readonly state: LabState } | { readonly kind: 'refused'; readonly reason: string };
@@ -36,7 +45,8 @@ type Request = { readonly lab: string; readonly paths: LabPaths; readonly option
 export async function bringUp(request: Request): Promise<UpResult> {
   const { lab, paths, options, say } = request;
   const old = await readState(paths.stateFile);
-  const refusal = checkHosts(lab, options.hosts, old?.hosts.length ?? 0);
+  const refusal =
+    checkHosts(lab, options.hosts, old?.hosts.length ?? 0) ?? checkUpgrader(request, old) ?? checkSecure(request, old);
   if (refusal !== undefined) return { kind: 'refused', reason: refusal };
   await ensureEngine(say);
   const conflict = await findConflict(lab, paths, old);
@@ -51,9 +61,27 @@ export async function bringUp(request: Request): Promise<UpResult> {
     ensureHaproxy(context),
     ensureTemporal(request, planned, temporalCli),
   ]);
-  await waitForEtcd(state);
+  await waitForEtcd(state, paths);
+  if (state.secure) await grantRights(paths, state);
   const changed = await writeFleetFile(paths, state);
-  return { kind: 'up', state: options.worker === false ? state : await ensureWorker(request, state, changed) };
+  if (state.upgrader !== null) return { kind: 'up', state: await ensureUpgrader(request, state) };
+  const worked = options.worker === false ? state : await ensureWorker(request, state, changed);
+  return { kind: 'up', state: await ensureApi(request, worked, changed) };
+}
+
+/** What runs as processes is not moved into containers, nor back: runs are pinned to versions that processes don't have. */
+function checkUpgrader({ lab, options }: Request, old: LabState | undefined): string | undefined {
+  const { upgrader } = options;
+  if (upgrader === undefined || old === undefined) return undefined;
+  const now: UpgraderKind = old.upgrader === null ? 'processes' : 'containers';
+  if (upgrader === now) return undefined;
+  return `lab ${lab} has its upgrader as ${now}; take it down first with: refit lab down`;
+}
+
+/** Members that have found each other by http stay with it. */
+function checkSecure({ lab, options }: Request, old: LabState | undefined): string | undefined {
+  if (options.secure !== true || old === undefined || old.secure) return undefined;
+  return `the etcd of lab ${lab} takes everybody; take it down first with: refit lab down`;
 }
 
 /** The containers of a lab must be this folder's, and known to its state: else two labs would fight over them. */
@@ -73,8 +101,12 @@ async function findConflict(lab: string, paths: LabPaths, old: LabState | undefi
 async function prepare({ lab, paths, options }: Request, old: LabState | undefined): Promise<LabState> {
   await mkdir(paths.folder, { recursive: true });
   await ensureAuthority(paths.tlsFolder, lab);
+  await ensureFleetIdentities(paths.tlsFolder, lab);
   const subnet = await ensureNetwork(lab, paths.folder);
-  const state = await planLab(lab, subnet, { wanted: options.hosts, old });
+  const planned = await planLab(lab, subnet, { wanted: options.hosts, old });
+  const isNew = old === undefined && options.upgrader === 'containers';
+  const secure = planned.secure || (old === undefined && options.secure === true);
+  const state = { ...planned, secure, ...(isNew ? { upgrader: { image: null, forwarder: null } } : {}) };
   await writeState(paths.stateFile, state);
   return state;
 }
@@ -116,6 +148,28 @@ export async function launchWorker(paths: LabPaths, state: LabState): Promise<La
   let next = state;
   await startWorker(paths, async (worker) => {
     next = { ...state, workers: [...state.workers.filter(isAlive), worker] };
+    await writeState(paths.stateFile, next);
+  });
+  return next;
+}
+
+/** An API that runs is left alone, unless the fleet has changed under it. */
+async function ensureApi({ paths, say }: Request, state: LabState, fleetChanged: boolean): Promise<LabState> {
+  if (state.api === null) return state;
+  const { process } = state.api;
+  if (process !== null && !fleetChanged && (await isApiAlive(state))) return state;
+  if (process !== null) await end(process);
+  say('starting the API');
+  return launchApi(paths, state);
+}
+
+/** Starts the API, remembers it, and returns when it answers. */
+async function launchApi(paths: LabPaths, state: LabState): Promise<LabState> {
+  const { api } = state;
+  if (api === null) return state;
+  let next = state;
+  await startApi(paths, api.port, async (process) => {
+    next = { ...state, api: { ...api, process } };
     await writeState(paths.stateFile, next);
   });
   return next;

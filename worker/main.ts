@@ -1,10 +1,13 @@
-import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { findFleetFile, loadFleet } from '../drivers/fleet-file.ts';
+import { temporalAccess, type TemporalAccess } from '../drivers/temporal-access.ts';
 import type { Fleet } from '../model/fleet.ts';
+import { openTemporal, type Temporal } from './connection.ts';
+import { becomeFirst } from './first.ts';
+import { keepMark } from '../drivers/upgrader/mark.ts';
 import { createLog, installRuntime } from './log.ts';
 import { createPorts } from './ports.ts';
+import { ownVersion } from './versions.ts';
 import { createRefitWorker } from './worker.ts';
 
 /** As the command line's: wrong input 2, a service that can't be reached 3. */
@@ -17,20 +20,31 @@ async function main(): Promise<void> {
   // Not before: the SDK's runtime keeps a process alive that has nothing to do.
   installRuntime(log);
   const { fleet, fleetFile } = opened;
-  const temporal = await connect(fleet, log);
+  const temporal = await connect(opened.access, log);
   if (temporal === null) return;
-  const { ports, close } = createPorts(fleetFile, (message, fields) => log.info(fields, message));
+  const version = ownVersion();
+  const { ports, close } = createPorts({ fleetFile, log: (message, fields) => log.info(fields, message), temporal });
   try {
     const { connection, namespace, address } = temporal;
-    const worker = await createRefitWorker({ connection, namespace, fleet: fleet.fleet, ports });
+    const worker = await createRefitWorker({ connection, namespace, fleet: fleet.fleet, ports, version });
+    const ending = new AbortController();
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.once(signal, () => {
         log.info({ signal }, 'worker drains');
+        ending.abort();
         worker.shutdown();
       });
     }
     const running = worker.run();
-    log.info({ fleet: fleet.fleet, address, namespace, pid: process.pid }, 'worker started');
+    const build = version?.build ?? null;
+    log.info({ fleet: fleet.fleet, address, namespace, build, pid: process.pid }, 'worker started');
+    if (version !== null) {
+      keepMark(() => worker.getState() === 'RUNNING', ending.signal);
+      await Promise.race([
+        running,
+        becomeFirst(version.build, { versions: ports.workerVersions, signal: ending.signal, log }),
+      ]);
+    }
     await running;
     log.info({ fleet: fleet.fleet }, 'worker ended');
   } finally {
@@ -39,10 +53,13 @@ async function main(): Promise<void> {
   }
 }
 
-function openFleet(log: Logger): { readonly fleet: Fleet; readonly fleetFile: string } | null {
+type Opened = { readonly fleet: Fleet; readonly fleetFile: string; readonly access: TemporalAccess };
+
+function openFleet(log: Logger): Opened | null {
   try {
     const fleetFile = findFleetFile();
-    return { fleet: loadFleet(fleetFile), fleetFile };
+    const fleet = loadFleet(fleetFile);
+    return { fleet, fleetFile, access: temporalAccess(fleet) };
   } catch (error) {
     log.error(describe(error));
     process.exitCode = exitCodes.wrongInput;
@@ -50,23 +67,12 @@ function openFleet(log: Logger): { readonly fleet: Fleet; readonly fleetFile: st
   }
 }
 
-type Temporal = { readonly connection: NativeConnection; readonly namespace: string; readonly address: string };
-
-/** TEMPORAL_* variables and Temporal's own configuration file win over the fleet file. */
-async function connect(fleet: Fleet, log: Logger): Promise<Temporal | null> {
-  const config = loadClientConnectConfig();
-  const { address: configured, apiKey, tls, metadata } = config.connectionOptions;
-  const address = configured ?? fleet.temporal?.address ?? 'localhost:7233';
-  const namespace = config.namespace ?? fleet.temporal?.namespace ?? 'default';
+/** Null, after saying so, when it does not answer. */
+async function connect(access: TemporalAccess, log: Logger): Promise<Temporal | null> {
   try {
-    const connection = await NativeConnection.connect({
-      address,
-      ...(typeof apiKey === 'string' && { apiKey }),
-      ...(tls !== undefined && { tls }),
-      ...(metadata !== undefined && { metadata }),
-    });
-    return { connection, namespace, address };
+    return await openTemporal(access);
   } catch (error) {
+    const { address } = access;
     log.error({ address, cause: describe(error) }, `temporal at ${address} does not answer; start it, then the worker`);
     process.exitCode = exitCodes.unreachable;
     return null;

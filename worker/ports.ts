@@ -5,8 +5,8 @@ import { createEngine } from '../drivers/docker/engine.ts';
 import { createEtcdBus } from '../drivers/etcd/bus.ts';
 import { loadFleet } from '../drivers/fleet-file.ts';
 import { createHaproxy } from '../drivers/haproxy/balancer.ts';
-import { parseReference } from '../drivers/oci/reference.ts';
 import { pause } from '../drivers/pause.ts';
+import { registryCredentials } from '../drivers/registry-credentials.ts';
 import { createRegistry } from '../drivers/registry.ts';
 import { openSlotBalancer } from '../drivers/slot-balancers.ts';
 import { versions } from '../drivers/versions.ts';
@@ -16,10 +16,11 @@ import type { HostId } from '../model/ids.ts';
 import type { LoadBalancer } from '../model/load-balancer.ts';
 import type { Clock } from '../model/ports.ts';
 import type { SlotBalancer } from '../model/slot-balancer.ts';
-import { readCredentials } from './credentials.ts';
-import { readEnvFile } from './env-file.ts';
+import type { Temporal } from './connection.ts';
+import { readEnvFile } from '../drivers/env-file.ts';
 import { askEtcdHealth } from './etcd-health.ts';
 import { readUnitFile } from './unit-file.ts';
+import { noWorkerVersions, openWorkerVersions } from './versions.ts';
 
 export type WorkerLog = (message: string, fields: Readonly<Record<string, unknown>>) => void;
 
@@ -28,8 +29,18 @@ export const systemClock: Clock = {
   sleep: async (ms, signal) => (signal === undefined ? sleep(ms) : pause(ms, signal)),
 };
 
+export type PortsOptions = {
+  readonly fleetFile: string;
+  readonly log: WorkerLog;
+  /** Whose worker versions are asked about; null: nobody asks. */
+  readonly temporal: Temporal | null;
+};
+
 /** The real things, for the fleet file as it is now; hosts are looked up again at each use. */
-export function createPorts(fleetFile: string, log: WorkerLog): { readonly ports: Ports; readonly close: () => void } {
+export function createPorts({ fleetFile, log, temporal }: PortsOptions): {
+  readonly ports: Ports;
+  readonly close: () => void;
+} {
   const fleet = loadFleet(fleetFile);
   const { endpoints, tls } = fleet.etcd;
   const bus = createEtcdBus({ endpoints, tls, log });
@@ -44,11 +55,9 @@ export function createPorts(fleetFile: string, log: WorkerLog): { readonly ports
     readUnitFile,
     readEnvFile,
     loadFleet: () => loadFleet(fleetFile),
-    registryAuth: async (image) => {
-      const file = fleet.registries[parseReference(image).registry]?.credentialsFile ?? null;
-      return file === null ? null : readCredentials(file);
-    },
+    registryAuth: async (image) => registryCredentials(fleet.registries, image),
     versions,
+    workerVersions: temporal === null ? noWorkerVersions : openWorkerVersions(temporal, fleet.fleet),
     etcdHealth: async (signal) => askEtcdHealth(fleet.etcd, signal),
   };
   return { ports, close: () => bus.close() };

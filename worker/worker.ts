@@ -1,10 +1,12 @@
-import { Worker, type NativeConnection } from '@temporalio/worker';
+import { Worker, type NativeConnection, type WorkerDeploymentOptions } from '@temporalio/worker';
 import { hostname } from 'node:os';
 import { createActivities } from '../activities/create.ts';
 import type { Ports } from '../activities/ports.ts';
 import type { FleetId } from '../model/ids.ts';
+import { deploymentName } from '../model/upgrader.ts';
 import { taskQueue } from '../workflows/messages.ts';
 import { workflowBundle } from './bundle.ts';
+import type { OwnVersion } from './versions.ts';
 
 /** Activities at the same time: two whole waves, since each of them only waits for a host. */
 const MAX_ACTIVITIES = 256;
@@ -22,22 +24,25 @@ export type RefitWorkerOptions = {
   readonly namespace: string;
   readonly fleet: FleetId;
   readonly ports: Ports;
+  /** null: work of any version, as a worker from the sources takes it. */
+  readonly version: OwnVersion | null;
   /** Absent: those over the ports. Tests put kills around them. */
   readonly activities?: object;
   /** Another place for the bundled workflow code; tests that bundle at the same time have one each. */
   readonly bundleFolder?: string;
 };
 
-/** A worker of one fleet; any number of them may run. `workerDeploymentOptions` come with worker versions. */
+/** A worker of one fleet; any number of them may run. */
 export async function createRefitWorker(options: RefitWorkerOptions): Promise<Worker> {
-  const { connection, namespace, fleet, ports, activities = createActivities(ports), bundleFolder } = options;
+  const { connection, namespace, fleet, ports, version, activities = createActivities(ports), bundleFolder } = options;
   return Worker.create({
     connection,
     namespace,
     taskQueue: taskQueue(fleet),
     workflowBundle: await workflowBundle(bundleFolder),
     activities,
-    identity: `${hostname()}:${process.pid}`,
+    identity: version?.identity ?? `${hostname()}:${process.pid}`,
+    ...(version !== null && { workerDeploymentOptions: versioned(fleet, version) }),
     maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
     maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
     defaultHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
@@ -46,3 +51,10 @@ export async function createRefitWorker(options: RefitWorkerOptions): Promise<Wo
     shutdownForceTime: SHUTDOWN_FORCE,
   });
 }
+
+/** A run ends on the build that it began on, unless it goes on as a new run. */
+const versioned = (fleet: FleetId, { build }: OwnVersion): WorkerDeploymentOptions => ({
+  version: { deploymentName: deploymentName(fleet), buildId: build },
+  useWorkerVersioning: true,
+  defaultVersioningBehavior: 'PINNED',
+});

@@ -26,6 +26,8 @@ declare module 'fastify' {
     identity: Identity | null;
     /** Of the path's `{fleet}`, which the identity may see; null on routes without one. */
     fleetClient: FleetClient | null;
+    /** Of every fleet that the identity may see, by name; none on routes that everybody may ask. */
+    fleetClients: readonly FleetClient[];
     /** Of the Idempotency-Key, the same on each try; null: none was given. A legal part of an upgrade's id and of an update's. */
     requestKey: string | null;
   }

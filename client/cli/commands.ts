@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { apiOptionNames } from './api-options.ts';
 
 /** A command that is loaded only when it is asked for, so that help and short commands start at once. */
 export type LazyCommand = {
@@ -74,6 +75,12 @@ const known: readonly KnownCommand[] = [
     load: async () => (await import('./fleet.ts')).registerFleet,
   },
   {
+    name: 'bus',
+    group: looking,
+    summary: 'who may do what with the fleet’s keys in etcd: grant, check',
+    load: async () => (await import('./bus.ts')).registerBus,
+  },
+  {
     name: 'release',
     group: looking,
     summary: 'build, show and publish releases',
@@ -86,9 +93,27 @@ const known: readonly KnownCommand[] = [
     load: async () => (await import('./worker.ts')).registerWorker,
   },
   {
+    name: 'api',
+    group: serving,
+    summary: 'serve the REST API',
+    load: async () => (await import('./api.ts')).registerApi,
+  },
+  {
+    name: 'token',
+    group: serving,
+    summary: 'who may ask the API: create, list, revoke',
+    load: async () => (await import('./token.ts')).registerToken,
+  },
+  {
+    name: 'upgrader',
+    group: serving,
+    summary: 'worker and API as containers on hosts of the fleet: build, start, status',
+    load: async () => (await import('./upgrader.ts')).registerUpgrader,
+  },
+  {
     name: 'dev',
     group: serving,
-    summary: 'Temporal and a worker in the foreground',
+    summary: 'Temporal, a worker and the API in the foreground',
     load: async () => (await import('./dev.ts')).registerDev,
   },
   {
@@ -109,8 +134,10 @@ export function commandsFor(argv: readonly string[]): readonly LazyCommand[] {
     .map((command) => (command === wanted ? command : { ...command, load: null }));
 }
 
+const WITH_VALUE: readonly string[] = ['--fleet', ...apiOptionNames];
+
 /** `refit --fleet f upgrades show x` → `upgrades`; `refit help upgrades` → `upgrades`. */
 export function commandName(argv: readonly string[]): string | undefined {
-  const words = argv.filter((word, index) => !word.startsWith('-') && argv[index - 1] !== '--fleet');
+  const words = argv.filter((word, index) => !word.startsWith('-') && !WITH_VALUE.includes(argv[index - 1] ?? ''));
   return words[0] === 'help' ? words[1] : words[0];
 }

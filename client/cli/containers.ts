@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
 import type { ContainerProgress } from '../../model/container-upgrade.ts';
-import type { Fleet } from '../../model/fleet.ts';
 import { parseHostId } from '../../model/ids.ts';
 import type { MemberId } from '../../model/service.ts';
-import { openContainers, type ContainerRequest, type Containers, type ContainerStart } from '../containers.ts';
+import type { ContainerRequest, Containers, ContainerStart } from '../containers.ts';
 import type { RunId } from '../run-end.ts';
 import { containerChanges, containerLines } from './container-lines.ts';
 import {
@@ -13,7 +12,7 @@ import {
   type ContainerOptions,
 } from './container-options.ts';
 import { containerVerdict } from './container-verdict.ts';
-import { openFleet, parsedBy, whoAmI } from './context.ts';
+import { parsedBy, whoAmI, withFleet } from './context.ts';
 import { exitCodes, fail } from './exit.ts';
 import { followRun } from './follow-run.ts';
 import { containerDocument } from './member-documents.ts';
@@ -22,9 +21,6 @@ import { outputOf, withExamples, type CommonOptions, type Output } from './outpu
 type Detachable = CommonOptions & { readonly detach?: boolean };
 type UpgradeOptions = Detachable & ContainerOptions;
 type Asked = 'upgrade' | 'rollback';
-
-/** Names that Docker gives to containers. */
-const CONTAINER_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
 /** `refit container upgrade|rollback|watch HOST NAME`: one container, in place. */
 export function registerContainers(program: Command): void {
@@ -124,30 +120,12 @@ const follow = (
     output,
   );
 
-/** Whatever can be wrong with the names is said before anybody is asked. */
 async function withContainer(
   { host, name }: { readonly host: string; readonly name: string },
   work: (containers: Containers, container: MemberId) => Promise<void>,
 ): Promise<void> {
-  const fleet = openFleet();
-  const container = memberOf(fleet, host, name);
-  const containers = await openContainers({ fleet });
-  try {
-    await work(containers, container);
-  } finally {
-    await containers.close();
-  }
-}
-
-function memberOf({ fleet, hosts }: Fleet, host: string, container: string): MemberId {
-  const id = parsedBy(parseHostId, host);
-  if (!hosts.some((known) => known.name === id)) {
-    const names = hosts.map((known) => known.name).join(', ');
-    fail(exitCodes.wrongInput, `fleet ${fleet} has no host ${host}; its hosts: ${names}; nothing was changed`);
-  }
-  if (!CONTAINER_NAME.test(container))
-    fail(exitCodes.wrongInput, `expected the name of a container, got "${container}"`);
-  return { host: id, container };
+  const container = { host: parsedBy(parseHostId, host), container: name };
+  await withFleet(({ containers }) => work(containers, container));
 }
 
 function accepted(

@@ -2,7 +2,9 @@ import { hostname, userInfo } from 'node:os';
 import { findFleetFile, loadFleet } from '../../drivers/fleet-file.ts';
 import type { Fleet } from '../../model/fleet.ts';
 import { parseUpgradeId, type UpgradeId } from '../../model/ids.ts';
-import { openUpgrades, type FoundUpgrade, type Upgrades } from '../upgrades.ts';
+import type { FleetClient } from '../fleet-client.ts';
+import type { FoundUpgrade } from '../upgrades.ts';
+import { apiFromEnvironment } from './api-options.ts';
 import { exitCodes, fail } from './exit.ts';
 
 /** Upgrades that a message names when the one asked for isn't there; the latest. */
@@ -17,17 +19,26 @@ export function openFleet(): Fleet {
   }
 }
 
-/** Runs a command that speaks to the fleet's upgrades, and closes the connection whatever happens. */
-export async function withUpgrades<Result>(
-  work: (upgrades: Upgrades, fleet: Fleet) => Promise<Result>,
-): Promise<Result> {
-  const fleet = openFleet();
-  const upgrades = await openUpgrades({ fleet });
+/** Runs a command that speaks to the fleet, straight or through an API, and closes all connections whatever happens. */
+export async function withFleet<Result>(work: (client: FleetClient) => Promise<Result>): Promise<Result> {
+  const client = await openClient();
   try {
-    return await work(upgrades, fleet);
+    return await work(client);
   } finally {
-    await upgrades.close();
+    await client.close();
   }
+}
+
+/** Only one of the two is loaded: what speaks to Temporal, etcd and engines is large. */
+async function openClient(): Promise<FleetClient> {
+  const api = apiFromEnvironment();
+  if (api !== null) {
+    const { openRemoteFleet } = await import('../remote/remote-fleet.ts');
+    return openRemoteFleet(api);
+  }
+  const fleet = openFleet();
+  const { openFleetClient } = await import('../direct-fleet.ts');
+  return openFleetClient(fleet);
 }
 
 /** The upgrade's name as it came from the shell. */
@@ -44,8 +55,11 @@ export function parsedBy<Id>(parse: (text: string) => Id, text: string): Id {
 }
 
 /** Ends the command, naming the upgrades that there are. */
-export async function failUnknownUpgrade(upgrades: Upgrades, fleet: Fleet, id: string): Promise<never> {
-  fail(exitCodes.wrongInput, `fleet ${fleet.fleet} has no upgrade ${id}; ${named(await upgrades.list())}`);
+export async function failUnknownUpgrade(
+  { fleet, upgrades }: Pick<FleetClient, 'fleet' | 'upgrades'>,
+  id: string,
+): Promise<never> {
+  fail(exitCodes.wrongInput, `fleet ${fleet} has no upgrade ${id}; ${named(await upgrades.list())}`);
 }
 
 /** Who asks, for the record: the person, also behind sudo, and the machine. */

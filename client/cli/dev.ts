@@ -1,14 +1,18 @@
 import type { Command } from 'commander';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { API_STARTED, apiArguments } from '../../lab/api.ts';
 import { describe, notYet, ready, waitFor } from '../../lab/deadline.ts';
 import { devServerArguments, isWebUiAlive } from '../../lab/dev-server.ts';
-import { isFreeOnLoopback } from '../../lab/ports.ts';
+import { isFreeOnLoopback, pickPorts } from '../../lab/ports.ts';
 import { ensureTemporalCli } from '../../lab/temporal-cli.ts';
 import { WORKER_STARTED } from '../../lab/worker.ts';
 import type { Fleet } from '../../model/fleet.ts';
-import { connectTemporal, temporalPlace } from '../connection.ts';
+import { temporalAccess } from '../../drivers/temporal-access.ts';
+import { loadApiConfig } from '../api/config.ts';
+import { ensureFirstToken } from '../api/first-token.ts';
+import { connectTemporal } from '../connection.ts';
 import { openFleet } from './context.ts';
 import { CliExit, exitCodes, fail } from './exit.ts';
 import { openForeground, type Foreground } from './foreground.ts';
@@ -21,11 +25,11 @@ const TEMPORAL_DEADLINE_MS = 60_000;
 const UI_ABOVE = 1_000;
 const LOOPBACK = ['127.0.0.1', 'localhost'];
 
-/** `refit dev`: Temporal and a worker in the foreground, for the fleet of the fleet file. */
+/** `refit dev`: Temporal, a worker and the API in the foreground, for the fleet of the fleet file. */
 export function registerDev(program: Command): void {
   const command = program
     .command('dev')
-    .description('run Temporal and a worker in the foreground, for your own fleet; Ctrl-C ends both')
+    .description('run Temporal, a worker and the API in the foreground, for your own fleet; Ctrl-C ends them')
     .action(runDev);
   withExamples(command, 'refit dev', 'refit dev --fleet site-a.yaml');
 }
@@ -42,12 +46,13 @@ async function runDev(options: CommonOptions): Promise<void> {
   const output = outputOf(options);
   const fleet = openFleet();
   const temporal = await findTemporal(fleet);
+  const api = await planApi();
   const program = temporal.port === null ? null : await temporalCli(output);
   const foreground = await openForeground((line) => output.say(line));
   try {
     if (program === null) output.say(`temporal at ${temporal.address} answers already and is used`);
     else await startTemporal(foreground, temporal, program);
-    if (!foreground.over.aborted) startWorker(foreground, () => announce(output, fleet, temporal));
+    if (!foreground.over.aborted) startPrograms(foreground, api, () => announce(output, fleet, { temporal, api }));
     if (!foreground.over.aborted) await once(foreground.over, 'abort');
   } finally {
     await foreground.close();
@@ -57,7 +62,7 @@ async function runDev(options: CommonOptions): Promise<void> {
 
 /** Only a free port of this machine's gets a server of ours; everywhere else one has to be there. */
 async function findTemporal(fleet: Fleet): Promise<Temporal> {
-  const { address, namespace } = temporalPlace(fleet);
+  const { address, namespace } = temporalAccess(fleet);
   const { hostname, port: text } = new URL(`tcp://${address}`);
   const port = Number(text);
   const isHere = LOOPBACK.includes(hostname) && port > 0;
@@ -97,17 +102,47 @@ async function startTemporal(foreground: Foreground, temporal: Temporal, program
   }).catch((error: unknown) => fail(exitCodes.unreachable, describe(error), { cause: error }));
 }
 
-function startWorker(foreground: Foreground, onStart: () => void): void {
-  const onLine = (line: string): void => {
-    if (line.includes(WORKER_STARTED)) onStart();
-  };
-  foreground.start({ name: 'worker', program: process.execPath, args: workerArguments(), onLine });
+/** `tokenFile` null: there are admins already, and they have their tokens. */
+type PlannedApi = { readonly url: string; readonly address: string; readonly tokenFile: string | null };
+
+/** On the configured port, or another one where that is taken: a lab's API may be there. */
+async function planApi(): Promise<PlannedApi> {
+  try {
+    const { listen, tls, tokensFile } = loadApiConfig();
+    const isHere = LOOPBACK.includes(listen.host);
+    const port = isHere ? await pickPorts('dev').prefer(listen.port) : listen.port;
+    const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
+    const tokenFile = await ensureFirstToken({ tokensFile, tokenFile: join(dirname(tokensFile), 'admin.token') });
+    const address = `${host}:${port}`;
+    return { url: `${tls === null ? 'http' : 'https'}://${address}`, address, tokenFile };
+  } catch (error) {
+    fail(exitCodes.wrongInput, describe(error), { cause: error });
+  }
 }
 
-function announce(output: Output, { fleet }: Fleet, { address, ui, port }: Temporal): void {
+/** `onStart`: all of them are at work. */
+function startPrograms(foreground: Foreground, { address }: PlannedApi, onStart: () => void): void {
+  const awaited = new Set([WORKER_STARTED, API_STARTED]);
+  const onLine = (line: string): void => {
+    const started = [...awaited].find((mark) => line.includes(mark));
+    if (started !== undefined && awaited.delete(started) && awaited.size === 0) onStart();
+  };
+  foreground.start({ name: 'worker', program: process.execPath, args: workerArguments(), onLine });
+  const args = apiArguments('--listen', address);
+  foreground.start({ name: 'api', program: process.execPath, args, onLine });
+}
+
+type Started = { readonly temporal: Temporal; readonly api: PlannedApi };
+
+function announce(output: Output, { fleet }: Fleet, { temporal: { address, ui, port }, api }: Started): void {
   const named = process.env['REFIT_FLEET'] ?? '';
   const flag = named === '' ? '' : ` --fleet ${named}`;
   output.say(`fleet ${fleet} has a worker${ui === null ? '' : `; Temporal's Web UI is ${ui}`}`);
+  const whose = api.tokenFile === null ? '' : `; the token in ${api.tokenFile} is its first admin's`;
+  output.say(`the API is ${api.url}, its page ${api.url}/docs${whose}`);
   output.say(`next, in another shell: refit fleet${flag}, then: refit upgrade REFERENCE${flag}`);
-  if (output.json) output.document({ fleet, temporal: { address, ui, started: port !== null } });
+  if (output.json) {
+    const { url, tokenFile } = api;
+    output.document({ fleet, temporal: { address, ui, started: port !== null }, api: { url, tokenFile } });
+  }
 }

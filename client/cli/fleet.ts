@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { fleetStatus, type HostStatus } from '../fleet-status.ts';
-import { openFleet } from './context.ts';
+import type { HostStatus } from '../fleet-status.ts';
+import { withFleet } from './context.ts';
 import { outputOf, withExamples, type CommonOptions } from './output.ts';
 import { iso } from './progress-document.ts';
 import { formatDuration } from './quantity.ts';
@@ -19,14 +19,15 @@ export function registerFleet(program: Command): void {
 
 async function status(options: CommonOptions): Promise<void> {
   const output = outputOf(options);
-  const fleet = openFleet();
-  const hosts = await fleetStatus(fleet);
-  if (output.json) {
-    const documents = hosts.map((host) => ({ ...host, lastReportAt: iso(host.lastReportAt) }));
-    output.document({ fleet: fleet.fleet, hosts: documents });
-  } else {
-    output.say(statusText(hosts, Date.now()));
-  }
+  await withFleet(async (client) => {
+    const hosts = await client.status();
+    if (output.json) {
+      const documents = hosts.map((host) => ({ ...host, lastReportAt: iso(host.lastReportAt) }));
+      output.document({ fleet: client.fleet, hosts: documents });
+    } else {
+      output.say(statusText(hosts, Date.now()));
+    }
+  });
 }
 
 export function statusText(hosts: readonly HostStatus[], now: number): string {

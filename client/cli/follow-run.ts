@@ -12,7 +12,7 @@ export type FollowedRun<Progress> = {
   readonly wording: Wording<Progress>;
   readonly isOurStop: (progress: Progress) => boolean;
   readonly verdict: (look: RunLook<Progress>) => Verdict;
-  readonly document: (progress: Progress) => object;
+  readonly document: (progress: Progress) => unknown;
   /** Shows it again, for whoever detached. */
   readonly watchCommand: string;
 };

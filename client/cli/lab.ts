@@ -1,14 +1,20 @@
 import { spawn } from 'node:child_process';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { describe } from '../../lab/deadline.ts';
 import { openLab, type Lab } from '../../lab/lab.ts';
 import type { LabStatus } from '../../lab/status.ts';
+import type { UpgraderKind } from '../../lab/up.ts';
 import { CliExit, exitCodes, fail } from './exit.ts';
 
 /** The exit code of a program that a signal ended is this much and the signal's number, as in a shell. */
 const SIGNALLED = 128;
 
-type UpFlags = { readonly hosts?: string; readonly worker: boolean };
+type UpFlags = {
+  readonly hosts?: string;
+  readonly worker: boolean;
+  readonly secure?: boolean;
+  readonly upgrader?: UpgraderKind;
+};
 
 /** `refit lab …`: real hosts on this machine. */
 export function registerLab(program: Command): void {
@@ -19,6 +25,13 @@ export function registerLab(program: Command): void {
     .description('bring the lab up, setting up what is missing; does nothing if it is up')
     .option('--hosts <n>', 'how many hosts (4 for a new lab)')
     .option('--no-worker', 'start no worker')
+    .option('--secure', 'etcd with TLS, and a certificate with its own rights for each host; only for a new lab')
+    .addOption(
+      new Option(
+        '--upgrader <how>',
+        'worker and API as processes on the machine, or as containers on two hosts',
+      ).choices(['processes', 'containers']),
+    )
     .addHelpText(
       'after',
       examples('refit lab up', 'refit lab up --hosts 8', 'REFIT_LAB=second refit lab up --hosts 1 --no-worker'),
@@ -50,7 +63,8 @@ export function registerLab(program: Command): void {
 async function up(flags: UpFlags, json: boolean): Promise<void> {
   const lab = open();
   const hosts = flags.hosts === undefined ? {} : { hosts: parseCount(flags.hosts) };
-  const result = await lab.up({ ...hosts, worker: flags.worker, say });
+  const upgrader = flags.upgrader === undefined ? {} : { upgrader: flags.upgrader };
+  const result = await lab.up({ ...hosts, ...upgrader, worker: flags.worker, secure: flags.secure === true, say });
   if (result.kind === 'refused') fail(exitCodes.wrongInput, result.reason);
   await print(lab, json);
   say(`lab ${lab.name} is up; its fleet file is ${lab.paths.fleetFile}`);
@@ -117,7 +131,7 @@ export function table(status: LabStatus): string {
       .join('  ')
       .trimEnd(),
   );
-  const { registry, balancer, temporal, worker } = status;
+  const { registry, balancer, temporal, worker, api, upgrader } = status;
   const aliveness = (alive: boolean): string => (alive ? '' : ' (not alive)');
   return [
     ...lines,
@@ -129,10 +143,14 @@ export function table(status: LabStatus): string {
           `balancer  ${balancer.name} at ${balancer.endpoint}, requests at ${balancer.url}${aliveness(balancer.alive)}`,
         ]),
     `temporal  ${temporal.address}, Web UI ${temporal.ui}${aliveness(temporal.alive)}`,
-    `worker    ${worker.pid === null ? 'none' : `pid ${worker.pid}${aliveness(worker.alive)}`}`,
+    `worker    ${upgrader === null ? workerText(worker) : `containers on ${upgrader.hosts.join(', ')}`}`,
+    ...(api === null ? [] : [`api       ${api.url}, token in ${api.tokenFile}${aliveness(api.alive)}`]),
     '',
   ].join('\n');
 }
+
+const workerText = ({ pid, alive }: LabStatus['worker']): string =>
+  pid === null ? 'none' : `pid ${pid}${alive ? '' : ' (not alive)'}`;
 
 function open(): Lab {
   try {

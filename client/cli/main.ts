@@ -1,5 +1,7 @@
 import { Command, CommanderError } from 'commander';
+import { WrongInput } from '../fleet-client.ts';
 import { Unreachable } from '../unreachable.ts';
+import { addApiOptions, applyApiOptions } from './api-options.ts';
 import { commandsFor, type LazyCommand } from './commands.ts';
 import { CliExit, exitCodes, type ExitCode } from './exit.ts';
 import { documentProblem } from './output.ts';
@@ -32,6 +34,8 @@ Examples:
   refit upgrade registry.lab:5000/sample:2.0.0        the whole fleet, followed live
   refit upgrades watch lab-1                          open the live view again
   refit upgrade --help                                every command has examples
+  refit --api https://refit.example:7280 --token-file ~/.refit-token upgrades
+                                                      the same commands through an API
 
 Exit codes: 0 done · 1 the upgrade failed or was rolled back · 2 wrong input, nothing was changed ·
 3 a service can't be reached · 4 waiting for an operator
@@ -51,11 +55,13 @@ function addCommonOptions(program: Command): void {
     if (!has('--json') && command.name() !== 'exec') command.option('--json', 'one JSON document on standard output');
     if (!has('--fleet') && takesFleet(command))
       command.option('--fleet <file>', 'the fleet file (default: REFIT_FLEET, else .refit/fleet.yaml)');
+    if (takesFleet(command)) addApiOptions(command, command === program);
   }
   program.hook('preAction', (_, command) => {
     const { json, fleet } = command.optsWithGlobals<{ json?: boolean; fleet?: string }>();
     if (json === true) command.setOptionValue('json', true);
     if (fleet !== undefined) process.env['REFIT_FLEET'] = fleet;
+    applyApiOptions(command);
   });
 }
 
@@ -81,6 +87,7 @@ function reportUsage({ exitCode, message }: CommanderError, isJson: boolean): nu
 
 function explain(error: unknown): { readonly exitCode: ExitCode; readonly message: string } {
   if (error instanceof CliExit) return error;
+  if (error instanceof WrongInput) return { exitCode: exitCodes.wrongInput, message: error.message };
   if (error instanceof Unreachable) return { exitCode: exitCodes.unreachable, message: error.message };
   const message = error instanceof Error ? error.message : String(error);
   return { exitCode: exitCodes.failed, message: `refit failed unexpectedly: ${message} (REFIT_DEBUG=1 shows where)` };

@@ -1,9 +1,9 @@
 import { Option, type Command } from 'commander';
-import type { Fleet } from '../../model/fleet.ts';
 import { parseHostId, type UpgradeId } from '../../model/ids.ts';
 import { isOver, type EditedAnswer, type Progress } from '../../model/upgrade.ts';
+import type { FleetClient } from '../fleet-client.ts';
 import type { Command as OperatorCommand, CommandOutcome, Upgrades } from '../upgrades.ts';
-import { failUnknownUpgrade, parsedBy, upgradeIdFrom, whoAmI, withUpgrades } from './context.ts';
+import { failUnknownUpgrade, parsedBy, upgradeIdFrom, whoAmI, withFleet } from './context.ts';
 import { exitCodes, fail } from './exit.ts';
 import { follow } from './follow.ts';
 import { outputOf, withExamples, type CommonOptions, type Output } from './output.ts';
@@ -113,8 +113,9 @@ async function operate(
   const id = upgradeIdFrom(text);
   const { reason } = options;
   const command = toCommand({ by: whoAmI(), ...(reason !== undefined && { reason }) });
-  await withUpgrades(async (upgrades, fleet) => {
-    await assertLive(upgrades, fleet, { id, name: command.name });
+  await withFleet(async (client) => {
+    const { upgrades } = client;
+    await assertLive(client, { id, name: command.name });
     const outcome = await upgrades.command(id, command);
     if (outcome.outcome === 'refused')
       fail(exitCodes.wrongInput, `upgrade ${id}: ${outcome.because}; nothing was changed`);
@@ -129,12 +130,12 @@ async function operate(
 
 /** A workflow that is closed can't be asked, so that its refusal is made here. */
 async function assertLive(
-  upgrades: Upgrades,
-  fleet: Fleet,
+  client: FleetClient,
   { id, name }: { readonly id: UpgradeId; readonly name: OperatorCommand['name'] },
 ): Promise<void> {
+  const { upgrades } = client;
   const found = (await upgrades.list()).find((each) => each.id === id);
-  if (found === undefined) return failUnknownUpgrade(upgrades, fleet, id);
+  if (found === undefined) return failUnknownUpgrade(client, id);
   if (!found.isRunning || isOver(found.state)) {
     const why = name === 'rollback' ? wayBack(await upgrades.progress(id)) : '';
     const over = `upgrade ${id} is over (${found.state}); ${LIVE} ${verbs[name]}`;

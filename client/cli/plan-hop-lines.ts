@@ -2,7 +2,7 @@ import { packWaves, type Hop, type PlannedMigration, type Wave, type WaveRun } f
 import type { Policy } from '../../model/policy.ts';
 import { imageReference } from '../../model/release.ts';
 import type { PlannedUpgrade } from '../plan-upgrade.ts';
-import { named } from './named.ts';
+import { named } from '../named.ts';
 import { formatBytes, formatDuration } from './quantity.ts';
 import { serviceText } from './release-lines.ts';
 import { shortImage } from './standing-lines.ts';

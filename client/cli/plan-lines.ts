@@ -1,5 +1,6 @@
 import type { Finding } from '../../model/upgrade.ts';
 import { releaseLabel } from '../../model/release.ts';
+import { buildOf } from '../../model/upgrader.ts';
 import type { Estimate } from '../estimate.ts';
 import type { PlannedUpgrade } from '../plan-upgrade.ts';
 import { hopCost, planHopLines } from './plan-hop-lines.ts';
@@ -16,6 +17,7 @@ export function planLines(planned: PlannedUpgrade, estimate: Estimate): readonly
     `${releaseLabel(release)} on fleet ${fleet}${over.length === 0 ? '' : `, in ${hops.length} hops over ${over.join(', ')}`}`,
     `  ${release.repository}@${release.digest}`,
     ...(hasWork(planned) ? totals(planned, estimate) : ['  nothing has to be done']),
+    ...itselfLines(planned),
     ...hops.flatMap((hop, index) => [
       ...(index === 0 ? [] : [gateLine(planned, index)]),
       ...planHopLines(planned, { index, installMs: installMsOf(estimate, index) }),
@@ -24,7 +26,23 @@ export function planLines(planned: PlannedUpgrade, estimate: Estimate): readonly
   ];
 }
 
-const hasWork = ({ hops }: PlannedUpgrade): boolean =>
+/** What goes before any hop. */
+function itselfLines({ selfUpgrade }: PlannedUpgrade): readonly string[] {
+  if (selfUpgrade === undefined) return [];
+  const { upgrader, agents } = selfUpgrade;
+  return [
+    'self-upgrade, before anything else',
+    ...(upgrader === null
+      ? []
+      : [`  upgrader: build ${buildOf(upgrader.image)} on ${upgrader.hosts.join(', ')}, unless it is current already`]),
+    ...(agents === null
+      ? []
+      : [`  agents: ${agents.hosts} ${agents.hosts === 1 ? 'host' : 'hosts'} to ${agents.to}, the first by itself`]),
+  ];
+}
+
+const hasWork = ({ hops, selfUpgrade }: PlannedUpgrade): boolean =>
+  selfUpgrade !== undefined ||
   hops.some(({ waves, services, migrations }) => waves.length + services.length + migrations.length > 0);
 
 function totals({ hops, policy }: PlannedUpgrade, estimate: Estimate): readonly string[] {

@@ -1,13 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { earlierUpgrades } from '../earlier-upgrades.ts';
-import { estimateTime, type Estimate } from '../estimate.ts';
-import { planUpgrade, type PlannedUpgrade } from '../plan-upgrade.ts';
+import type { Estimate } from '../estimate.ts';
+import type { PlannedUpgrade } from '../plan-upgrade.ts';
 import { savedPlanText } from '../saved-plan.ts';
-import { openFleet } from './context.ts';
+import { withFleet } from './context.ts';
 import { exitCodes, fail } from './exit.ts';
-import { askRegistry } from './open-image.ts';
-import { openRelease } from './open-release.ts';
 import { outputOf, withExamples, type CommonOptions } from './output.ts';
 import { planLines } from './plan-lines.ts';
 import { addInstallOptions, addPolicyOptions, policyFromOptions, type PolicyOptions } from './policy-options.ts';
@@ -34,15 +31,9 @@ export function registerPlan(program: Command): void {
 async function plan(reference: string, options: PlanOptions): Promise<void> {
   const output = outputOf(options);
   const policy = policyFromOptions(options);
-  const fleet = openFleet();
-  const read = await openRelease(fleet, reference);
-  const [planned, earlier] = await Promise.all([
-    askRegistry(() => planUpgrade({ fleet, read, policy })),
-    earlierUpgrades(fleet),
-  ]);
-  const estimate = estimateTime(earlier, planned.hops);
-  if (output.json) output.document({ ...planned, reference, estimate });
-  else output.say(planText(planned, estimate));
+  const planned = await withFleet((client) => client.plan({ reference, policy }));
+  if (output.json) output.document(planned);
+  else output.say(planText(planned, planned.estimate));
   refuse(planned, options.save);
   if (options.save === undefined) return;
   save(options.save, savedPlanText(planned, { reference, madeAt: new Date() }));

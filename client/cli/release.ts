@@ -7,7 +7,8 @@ import { buildRelease, type BuiltRelease } from '../../drivers/release/build.ts'
 import { manifestJsonSchema } from '../../drivers/release/json-schema.ts';
 import { DocumentProblems } from '../../drivers/yaml-document.ts';
 import { RegistryError, type ReadRelease } from '../../model/registry.ts';
-import { parsedBy } from './context.ts';
+import { apiFromEnvironment } from './api-options.ts';
+import { parsedBy, withFleet } from './context.ts';
 import { exitCodes, fail } from './exit.ts';
 import { outputOf, withExamples, type CommonOptions } from './output.ts';
 import { buildLines, releaseLines } from './release-lines.ts';
@@ -74,9 +75,15 @@ function buildDocument(built: BuiltRelease, published: Published | null): object
 
 async function show(reference: string, flags: CommonOptions): Promise<void> {
   const output = outputOf(flags);
-  const read = await openRegistry().readRelease(reference);
+  const read = await readRelease(reference);
   if (output.json) output.document(showDocument(read));
   else for (const line of releaseLines(read)) output.say(line);
+}
+
+/** Through the API, if there is one; else no fleet is needed. */
+async function readRelease(reference: string): Promise<ReadRelease> {
+  if (apiFromEnvironment() === null) return openRegistry().readRelease(reference);
+  return withFleet((client) => client.readRelease(reference));
 }
 
 function showDocument({ ref, release, sizeBytes, layers }: ReadRelease): object {

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { parseServiceId, type ServiceId } from '../../model/ids.ts';
 import type { FoundRun } from '../find-upgrade.ts';
 import type { ServiceCommand, Services } from '../services.ts';
-import { parsedBy, whoAmI } from './context.ts';
+import { parsedBy, whoAmI, withFleet } from './context.ts';
 import { exitCodes, fail } from './exit.ts';
 import { followService } from './follow-service.ts';
 import {
@@ -15,7 +15,7 @@ import {
   type OperateOptions,
 } from './operate-run.ts';
 import { outputOf, withExamples, type CommonOptions } from './output.ts';
-import { accepted, withServices } from './service-upgrade.ts';
+import { accepted } from './service-upgrade.ts';
 
 /** `refit service pause|resume|rollback|abort|watch NAME`. */
 export function registerServiceOperate(group: Command): void {
@@ -43,7 +43,7 @@ const operate =
   async (text: string, options: OperateOptions): Promise<void> => {
     const output = outputOf(options);
     const service = parsedBy(parseServiceId, text);
-    await withServices(async (services) => {
+    await withFleet(async ({ services }) => {
       const operated = operatedService(services, service);
       const latest = await runAtWork(operated);
       await sendCommand(operated, { latest, command: { name, ...speakerOf(options) } }, output);
@@ -54,7 +54,7 @@ const operate =
 async function rollback(text: string, options: OperateOptions): Promise<void> {
   const output = outputOf(options);
   const service = parsedBy(parseServiceId, text);
-  await withServices(async (services) => {
+  await withFleet(async ({ services }) => {
     const operated = operatedService(services, service);
     const latest = await knownRun(operated);
     const asked = latest.isRunning ? 'rollback' : 'takeBack';
@@ -79,7 +79,7 @@ async function takeBack(services: Services, service: ServiceId): Promise<Pick<Fo
 async function watch(text: string, options: CommonOptions): Promise<void> {
   const output = outputOf(options);
   const service = parsedBy(parseServiceId, text);
-  await withServices(async (services) => {
+  await withFleet(async ({ services }) => {
     const { run } = await knownRun(operatedService(services, service));
     // On a terminal somebody is there who may resume it in another window and wants to see it go on.
     await followService(services, { service, run, asked: 'upgrade', stopsForOperator: !output.people.isTTY }, output);

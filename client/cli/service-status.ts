@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
 import { parseServiceId } from '../../model/ids.ts';
 import type { MemberServer, ServiceProgress } from '../../model/service.ts';
-import { serviceStatus, type MemberStatus, type ServiceStatus } from '../service-status.ts';
-import { openServices } from '../services.ts';
-import { openFleet, parsedBy } from './context.ts';
+import type { MemberStatus, ServiceStatus } from '../service-status.ts';
+import { parsedBy, withFleet } from './context.ts';
 import { exitCodes, fail } from './exit.ts';
 import { latestUpgrade, type LatestUpgrade } from './latest-upgrade.ts';
 import { serviceDocument } from './member-documents.ts';
@@ -27,14 +26,9 @@ export function registerServiceStatus(group: Command): void {
 async function status(text: string, options: CommonOptions): Promise<void> {
   const output = outputOf(options);
   const name = parsedBy(parseServiceId, text);
-  const fleet = openFleet();
-  const [seen, upgrade] = await Promise.all([
-    serviceStatus(fleet, name),
-    latestUpgrade(
-      () => openServices({ fleet }),
-      (services) => services.latest(name),
-    ),
-  ]);
+  const [seen, upgrade] = await withFleet((client) =>
+    Promise.all([client.serviceStatus(name), latestUpgrade(client.services, () => client.services.latest(name))]),
+  );
   const problems = typeof upgrade === 'string' ? [...seen.problems, upgrade] : seen.problems;
   if (output.json) output.document(statusDocument(seen, upgrade, problems));
   else output.say(serviceStatusText(seen, upgrade, Date.now()));

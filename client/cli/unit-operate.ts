@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { parseUnitId, type UnitId } from '../../model/ids.ts';
 import type { FoundRun } from '../find-upgrade.ts';
 import type { UnitCommand, Units } from '../units.ts';
-import { parsedBy } from './context.ts';
+import { parsedBy, withFleet } from './context.ts';
 import { exitCodes, fail } from './exit.ts';
 import { followUnit } from './follow-unit.ts';
 import {
@@ -15,7 +15,6 @@ import {
   type OperateOptions,
 } from './operate-run.ts';
 import { outputOf, withExamples, type CommonOptions } from './output.ts';
-import { withUnits } from './with-units.ts';
 
 /** What `approve` lets go on unless another step is named. */
 const CUTOVER = 'cutover';
@@ -55,7 +54,7 @@ const approve = (text: string, step: string, options: OperateOptions): Promise<v
 async function command(text: string, options: OperateOptions, asked: UnitCommand): Promise<void> {
   const output = outputOf(options);
   const unit = parsedBy(parseUnitId, text);
-  await withUnits(async (units) => {
+  await withFleet(async ({ units }) => {
     const operated = operatedUnit(units, unit);
     const latest = await runAtWork(operated);
     await sendCommand(operated, { latest, command: asked }, output);
@@ -66,7 +65,7 @@ async function command(text: string, options: OperateOptions, asked: UnitCommand
 async function rollback(text: string, options: OperateOptions): Promise<void> {
   const output = outputOf(options);
   const unit = parsedBy(parseUnitId, text);
-  await withUnits(async (units) => {
+  await withFleet(async ({ units }) => {
     const operated = operatedUnit(units, unit);
     const latest = await knownRun(operated);
     if (!latest.isRunning) fail(exitCodes.wrongInput, noWayBack(unit, latest));
@@ -88,7 +87,7 @@ export function noWayBack(unit: UnitId, { id, state }: Pick<FoundRun, 'id' | 'st
 async function watch(text: string, options: CommonOptions): Promise<void> {
   const output = outputOf(options);
   const unit = parsedBy(parseUnitId, text);
-  await withUnits(async (units) => {
+  await withFleet(async ({ units }) => {
     const { run } = await knownRun(operatedUnit(units, unit));
     // On a terminal somebody is there who may resume it in another window and wants to see it go on.
     await followUnit(units, { unit, run, asked: 'upgrade', stopsForOperator: !output.people.isTTY }, output);

@@ -1,15 +1,13 @@
 import type { Command } from 'commander';
-import type { Fleet } from '../../model/fleet.ts';
 import { parseUnitId, type UnitId } from '../../model/ids.ts';
 import type { FoundRun } from '../find-upgrade.ts';
 import type { Units } from '../units.ts';
-import { parsedBy, whoAmI } from './context.ts';
-import { exitCodes, fail } from './exit.ts';
+import { acceptedUnit } from './accepted-unit.ts';
+import { parsedBy, whoAmI, withFleet } from './context.ts';
 import { followUnit } from './follow-unit.ts';
 import { sendCommand, speakerOf, type OperateOptions } from './operate-run.ts';
 import { outputOf, type Output } from './output.ts';
 import { addUnitCommand, operatedUnit } from './unit-operate.ts';
-import { acceptedUnit, withUnits } from './with-units.ts';
 
 /** `refit unit delete-standby NAME`: there is no way back to that slot afterwards. */
 export function registerUnitStandby(group: Command): void {
@@ -21,12 +19,12 @@ export function registerUnitStandby(group: Command): void {
 async function deleteStandby(text: string, options: OperateOptions): Promise<void> {
   const output = outputOf(options);
   const unit = parsedBy(parseUnitId, text);
-  await withUnits(async (units, fleet) => {
+  await withFleet(async ({ units }) => {
     const latest = await units.latest(unit);
     const { id, run } =
       latest?.isRunning === true
         ? await endKeeping({ units, unit, latest }, options, output)
-        : await startDeletion({ units, unit, fleet }, options);
+        : await startDeletion({ units, unit }, options);
     if (options.detach !== true) {
       await followUnit(units, { unit, run, asked: 'deleteStandby', stopsForOperator: true }, output);
       return;
@@ -50,14 +48,7 @@ async function endKeeping(
   return latest;
 }
 
-async function startDeletion(
-  { units, unit, fleet }: Spoken & { readonly fleet: Fleet },
-  { reason }: OperateOptions,
-): Promise<Begun> {
-  if (!fleet.units.some(({ name }) => name === unit)) {
-    const names = fleet.units.map(({ name }) => name).join(', ') || 'none';
-    fail(exitCodes.wrongInput, `fleet ${fleet.fleet} has no unit ${unit}; its units: ${names}; nothing was changed`);
-  }
+async function startDeletion({ units, unit }: Spoken, { reason }: OperateOptions): Promise<Begun> {
   const action = { action: 'deleteStandby', ...(reason !== undefined && { reason }) } as const;
   return acceptedUnit(units, unit, await units.start({ unit, action, requestedBy: whoAmI() }));
 }

@@ -3,8 +3,7 @@ import { parseUnitId } from '../../model/ids.ts';
 import { unitLabels } from '../../model/unit.ts';
 import type { UnitProgress } from '../../model/unit-upgrade.ts';
 import type { SlotContainer, SwitchedServer, UnitStatus, UnitSwitch } from '../unit-status.ts';
-import { openUnits } from '../units.ts';
-import { openFleet, parsedBy } from './context.ts';
+import { parsedBy, withFleet } from './context.ts';
 import { exitCodes, fail } from './exit.ts';
 import { latestUpgrade, type LatestUpgrade } from './latest-upgrade.ts';
 import { outputOf, withExamples, type CommonOptions } from './output.ts';
@@ -29,16 +28,9 @@ export function registerUnitStatus(group: Command): void {
 async function status(text: string, options: CommonOptions): Promise<void> {
   const output = outputOf(options);
   const name = parsedBy(parseUnitId, text);
-  const fleet = openFleet();
-  // Clients of load balancers are large: no other command of a unit needs them.
-  const { unitStatus } = await import('../unit-status.ts');
-  const [seen, upgrade] = await Promise.all([
-    unitStatus(fleet, name),
-    latestUpgrade(
-      () => openUnits({ fleet }),
-      (units) => units.latest(name),
-    ),
-  ]);
+  const [seen, upgrade] = await withFleet((client) =>
+    Promise.all([client.unitStatus(name), latestUpgrade(client.units, () => client.units.latest(name))]),
+  );
   const problems = typeof upgrade === 'string' ? [...seen.problems, upgrade] : seen.problems;
   if (output.json) output.document(unitStatusDocument(seen, upgrade, problems));
   else output.say(unitStatusText(seen, upgrade, Date.now()));

@@ -1,17 +1,14 @@
 import type { Command } from 'commander';
-import type { Fleet } from '../../model/fleet.ts';
-import { parseUnitId, type UnitId } from '../../model/ids.ts';
+import { parseUnitId, type FleetId, type UnitId } from '../../model/ids.ts';
 import type { ReadRelease } from '../../model/registry.ts';
 import { releaseLabel } from '../../model/release.ts';
-import type { UnitRelease } from '../../model/unit.ts';
-import { upgradeIdFrom, parsedBy, whoAmI } from './context.ts';
-import { exitCodes, fail } from './exit.ts';
+import { openRelease } from '../open-release.ts';
+import { unitOfRelease } from '../open-unit.ts';
+import { acceptedUnit } from './accepted-unit.ts';
+import { upgradeIdFrom, parsedBy, whoAmI, withFleet } from './context.ts';
 import { followUnit } from './follow-unit.ts';
-import { openRelease } from './open-release.ts';
 import { outputOf, withExamples, type CommonOptions } from './output.ts';
-import { unitFleetLines } from './unit-fleet-lines.ts';
 import { addUnitOptions, unitPolicyFrom, type UnitOptions } from './unit-options.ts';
-import { acceptedUnit, withUnits } from './with-units.ts';
 
 type UpgradeOptions = CommonOptions & UnitOptions & { readonly detach?: boolean; readonly id?: string };
 
@@ -36,11 +33,10 @@ async function runUpgrade(text: string, reference: string, options: UpgradeOptio
   const output = outputOf(options);
   const unit = parsedBy(parseUnitId, text);
   const id = options.id === undefined ? {} : { id: upgradeIdFrom(options.id) };
-  await withUnits(async (units, fleet) => {
-    const read = await openRelease(fleet, reference);
-    const ofRelease = unitOf(read, unit);
-    refuseUnknownUnit(fleet, ofRelease);
-    const policy = unitPolicyFrom(ofRelease.policy, options);
+  await withFleet(async (client) => {
+    const { fleet, units } = client;
+    const read = await openRelease(client, reference);
+    const policy = unitPolicyFrom(unitOfRelease(read, unit).policy, options);
     const action = { action: 'upgrade', release: read.ref, policy } as const;
     const request = { unit, action, ...id, requestedBy: whoAmI() };
     const started = await acceptedUnit(units, unit, await units.start(request));
@@ -53,26 +49,11 @@ async function runUpgrade(text: string, reference: string, options: UpgradeOptio
   });
 }
 
-function unitOf({ release }: ReadRelease, unit: UnitId): UnitRelease {
-  const found = release.units.find(({ name }) => name === unit);
-  if (found !== undefined) return found;
-  const names = release.units.map(({ name }) => name).join(', ');
-  const has = names === '' ? 'it has none' : `its units: ${names}`;
-  fail(exitCodes.wrongInput, `${releaseLabel(release)} has no unit ${unit}; ${has}; nothing was changed`);
-}
-
-/** What is the site's own, no release can say. */
-export function refuseUnknownUnit(fleet: Fleet, unit: UnitRelease): void {
-  if (fleet.units.some(({ name }) => name === unit.name)) return;
-  const head = `the fleet file of ${fleet.fleet} has no unit ${unit.name}; nothing was changed; add to it, with the site’s own values:`;
-  fail(exitCodes.wrongInput, [head, ...unitFleetLines(unit, fleet)].join('\n'));
-}
-
 function startedDocument(
   id: string,
-  { fleet, unit, read }: { readonly fleet: Fleet; readonly unit: UnitId; readonly read: ReadRelease },
+  { fleet, unit, read }: { readonly fleet: FleetId; readonly unit: UnitId; readonly read: ReadRelease },
 ): object {
   const { ref } = read;
   const release = { release: releaseLabel(ref), digest: ref.digest };
-  return { id, fleet: fleet.fleet, unit, ...release, state: 'running', step: 'preflight' };
+  return { id, fleet, unit, ...release, state: 'running', step: 'preflight' };
 }

@@ -1,15 +1,15 @@
 import type { Command } from 'commander';
-import type { Fleet } from '../../model/fleet.ts';
-import type { UpgradeId } from '../../model/ids.ts';
+import type { FleetId, UpgradeId } from '../../model/ids.ts';
 import type { Policy } from '../../model/policy.ts';
 import { releaseLabel } from '../../model/release.ts';
-import { readHosts } from '../bus-view.ts';
+import type { FleetClient } from '../fleet-client.ts';
+import { requestOfPlan } from '../open-plan.ts';
+import { openRelease } from '../open-release.ts';
 import type { StartOutcome, StartRequest } from '../upgrades.ts';
-import { upgradeIdFrom, whoAmI, withUpgrades } from './context.ts';
+import { upgradeIdFrom, whoAmI, withFleet } from './context.ts';
 import { exitCodes, fail } from './exit.ts';
 import { follow } from './follow.ts';
-import { readPlan, requestOfPlan } from './open-plan.ts';
-import { openRelease } from './open-release.ts';
+import { readPlan } from './open-plan.ts';
 import { outputOf, withExamples, type CommonOptions } from './output.ts';
 import { addInstallOptions, addPolicyOptions, policyFromOptions, type PolicyOptions } from './policy-options.ts';
 
@@ -43,8 +43,9 @@ async function runUpgrade(reference: string | undefined, options: UpgradeOptions
   const output = outputOf(options);
   const wanted = options.id === undefined ? {} : { id: upgradeIdFrom(options.id) };
   const toRequest = requestMaker(reference, options, command);
-  await withUpgrades(async (upgrades, fleet) => {
-    const request = await toRequest(fleet);
+  await withFleet(async (client) => {
+    const { fleet, upgrades } = client;
+    const request = await toRequest(client);
     const outcome = await upgrades.start({ ...request, ...wanted, requestedBy: whoAmI() });
     const id = acceptedId(outcome, fleet);
     if (options.detach === true) {
@@ -58,17 +59,17 @@ async function runUpgrade(reference: string | undefined, options: UpgradeOptions
 
 type Request = Omit<StartRequest, 'requestedBy'>;
 
-/** What was typed is judged at once; what it means is asked of registry and bus once Temporal is there. */
+/** What was typed is judged at once; what it means is asked of registry and bus afterwards. */
 function requestMaker(
   reference: string | undefined,
   options: UpgradeOptions,
   command: Command,
-): (fleet: Fleet) => Promise<Request> {
+): (client: FleetClient) => Promise<Request> {
   const { plan } = options;
   if (plan === undefined) {
     if (reference === undefined) fail(exitCodes.wrongInput, "missing argument 'reference'; or give --plan FILE");
     const policy = policyFromOptions(options);
-    return (fleet) => requestOfRelease(fleet, reference, policy);
+    return (client) => requestOfRelease(client, reference, policy);
   }
   const given = command.options
     .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
@@ -84,30 +85,28 @@ function requestMaker(
     );
   }
   const saved = readPlan(plan);
-  return (fleet) => requestOfPlan(fleet, saved);
+  return (client) => requestOfPlan(client, saved);
 }
 
-async function requestOfRelease(fleet: Fleet, reference: string, policy: Policy): Promise<Request> {
-  const read = await openRelease(fleet, reference);
-  // An upgrade that can't speak to its hosts would only wait: better said before it begins.
-  await readHosts(fleet);
+async function requestOfRelease(client: FleetClient, reference: string, policy: Policy): Promise<Request> {
+  const read = await openRelease(client, reference);
   return { reference, digest: read.ref.digest, release: releaseLabel(read.release), policy };
 }
 
-function acceptedId(outcome: StartOutcome, fleet: Fleet): UpgradeId {
+function acceptedId(outcome: StartOutcome, fleet: FleetId): UpgradeId {
   switch (outcome.outcome) {
     case 'started':
       return outcome.id;
     case 'running':
       return fail(
         exitCodes.wrongInput,
-        `fleet ${fleet.fleet} has an upgrade at work already: ${outcome.id} to ${outcome.release}; watch it with: refit upgrades watch ${outcome.id}`,
+        `fleet ${fleet} has an upgrade at work already: ${outcome.id} to ${outcome.release}; watch it with: refit upgrades watch ${outcome.id}`,
       );
     case 'idUsed':
       fail(exitCodes.wrongInput, `upgrade ${outcome.id} was there before; choose another --id, or leave it out`);
   }
 }
 
-function startedDocument(id: UpgradeId, { fleet }: Fleet, { release, digest }: Request): object {
+function startedDocument(id: UpgradeId, fleet: FleetId, { release, digest }: Request): object {
   return { id, fleet, release, digest, state: 'running', phase: 'preflight' };
 }

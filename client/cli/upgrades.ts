@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { Progress } from '../../model/upgrade.ts';
-import type { Fleet } from '../../model/fleet.ts';
-import type { FoundUpgrade, Upgrades } from '../upgrades.ts';
-import { failUnknownUpgrade, upgradeIdFrom, withUpgrades } from './context.ts';
+import type { FleetClient } from '../fleet-client.ts';
+import type { FoundUpgrade } from '../upgrades.ts';
+import { failUnknownUpgrade, upgradeIdFrom, withFleet } from './context.ts';
 import { follow } from './follow.ts';
 import { outputOf, withExamples, type CommonOptions } from './output.ts';
 import { foundDocument, iso, progressDocument } from './progress-document.ts';
@@ -44,19 +44,18 @@ export function registerUpgrades(program: Command): void {
 
 async function list(options: CommonOptions): Promise<void> {
   const output = outputOf(options);
-  await withUpgrades(async (upgrades, fleet) => {
+  await withFleet(async ({ fleet, upgrades }) => {
     const found = await upgrades.list();
-    if (output.json) output.document({ fleet: fleet.fleet, upgrades: found.map(foundDocument) });
-    else if (found.length === 0)
-      output.say(`fleet ${fleet.fleet} had no upgrade yet; begin with: refit upgrade REFERENCE`);
+    if (output.json) output.document({ fleet, upgrades: found.map(foundDocument) });
+    else if (found.length === 0) output.say(`fleet ${fleet} had no upgrade yet; begin with: refit upgrade REFERENCE`);
     else output.say(listText(found));
   });
 }
 
 async function show(text: string, options: CommonOptions): Promise<void> {
   const output = outputOf(options);
-  await withUpgrades(async (upgrades, fleet) => {
-    const progress = await known(upgrades, fleet, text);
+  await withFleet(async (client) => {
+    const progress = await known(client, text);
     if (output.json) output.document(progressDocument(progress));
     else output.say(showText(progress, Date.now()));
   });
@@ -64,10 +63,10 @@ async function show(text: string, options: CommonOptions): Promise<void> {
 
 async function watch(text: string, options: CommonOptions): Promise<void> {
   const output = outputOf(options);
-  await withUpgrades(async (upgrades, fleet) => {
+  await withFleet(async ({ fleet, upgrades }) => {
     const id = upgradeIdFrom(text);
     const isThere = (await upgrades.list()).some((each) => each.id === id);
-    if (!isThere) await failUnknownUpgrade(upgrades, fleet, text);
+    if (!isThere) await failUnknownUpgrade({ fleet, upgrades }, text);
     // On a terminal somebody is there who may resume it in another window and wants to see it go on.
     await follow({ upgrades, id, asked: 'upgrade', stopsForOperator: !output.people.isTTY }, output);
   });
@@ -75,15 +74,15 @@ async function watch(text: string, options: CommonOptions): Promise<void> {
 
 async function history(text: string, options: CommonOptions): Promise<void> {
   const output = outputOf(options);
-  await withUpgrades(async (upgrades, fleet) => {
-    const progress = await known(upgrades, fleet, text);
+  await withFleet(async (client) => {
+    const progress = await known(client, text);
     if (output.json) output.document(progressDocument(progress));
     else output.say(historyText(progress));
   });
 }
 
-async function known(upgrades: Upgrades, fleet: Fleet, text: string): Promise<Progress> {
-  return (await upgrades.progress(upgradeIdFrom(text))) ?? failUnknownUpgrade(upgrades, fleet, text);
+async function known(client: FleetClient, text: string): Promise<Progress> {
+  return (await client.upgrades.progress(upgradeIdFrom(text))) ?? failUnknownUpgrade(client, text);
 }
 
 export function listText(found: readonly FoundUpgrade[]): string {

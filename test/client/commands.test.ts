@@ -6,6 +6,7 @@ describe('the command that the arguments ask for', () => {
     [['upgrades', 'show', 'lab-1'], 'upgrades'],
     [['--json', 'upgrades', 'show', 'lab-1'], 'upgrades'],
     [['--fleet', 'upgrade', 'fleet', 'status'], 'fleet'],
+    [['--api', 'https://refit.example', '--token-file', 'upgrade', 'plan', 'x:1'], 'plan'],
     [['help', 'upgrade'], 'upgrade'],
     [['unit', 'upgrade', 'shop', 'sample:2'], 'unit'],
     [['--help'], undefined],

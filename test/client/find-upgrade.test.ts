@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { nextUpgradeId, stateOf } from '../../client/find-upgrade.ts';
+import { stateOf } from '../../client/find-upgrade.ts';
+import { nextUpgradeId } from '../../client/next-upgrade-id.ts';
 
 describe('the next upgrade’s name', () => {
   it.each([

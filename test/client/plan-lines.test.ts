@@ -5,6 +5,7 @@ import { parseHostId, parseServiceId } from '../../model/ids.ts';
 import type { Hop, PlannedService } from '../../model/plan.ts';
 import { defaultPolicy } from '../../model/policy.ts';
 import type { Finding } from '../../model/upgrade.ts';
+import { imageOfBuild, NEW_BUILD } from '../fakes/fake-upgrader.ts';
 import { digestOf } from '../fakes/release.ts';
 import { makeHop, makePlan, planHost, planHosts, planMigration, threeHops } from './plans.ts';
 
@@ -34,6 +35,19 @@ describe('a plan of one hop', () => {
       '    wave-2: host-2 (1.0.0), host-3 (1.0.0); at most 1 out of service at once',
       '  there already, not touched: host-4',
       '  verify: every host of the hop is on 2.0.0',
+    ]);
+  });
+
+  it('begins with refit itself, where the release brings a new one', () => {
+    const upgrader = { image: imageOfBuild(NEW_BUILD), hosts: [parseHostId('host-1'), parseHostId('host-2')] };
+    const selfUpgrade = { upgrader, agents: { to: '2.0.0+abc', hosts: 3 } };
+
+    const lines = planLines(makePlan([makeHop('2.0.0', planHosts(3, '1.0.0'))], { selfUpgrade }), nobody);
+
+    expect(lines.slice(3, 6)).toEqual([
+      'self-upgrade, before anything else',
+      `  upgrader: build ${NEW_BUILD} on host-1, host-2, unless it is current already`,
+      '  agents: 3 hosts to 2.0.0+abc, the first by itself',
     ]);
   });
 

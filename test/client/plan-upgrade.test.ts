@@ -13,6 +13,7 @@ import { makeAlive, makeFleet, makeHostOnBus, makeReport, RELEASE } from './bus-
 const target = (changes: Partial<Release> = {}): ReadRelease => ({
   ref: { ...RELEASE, repository: 'registry.lab:5000/sample', contents: RELEASE.digest },
   release: release({ upgradesFrom: jumps('^1.0.0'), ...changes }),
+  agent: null,
   sizeBytes: 40_000_000,
   layers: [],
 });

@@ -145,6 +145,7 @@ const file = (to: string, ifEdited: IfEdited = 'replace'): FilesStep['files'][nu
 
 const read: ReadRelease = {
   ref: { name: 'sample', version: '2.0.0', repository: 'registry.lab:5000/sample', digest: DIGEST, contents: DIGEST },
+  agent: '0.1.0+0123456789ab',
   sizeBytes: 39_653_014,
   layers: [
     { name: 'runtime', digest: DIGEST, sizeBytes: 39_239_575 },
@@ -162,6 +163,7 @@ const read: ReadRelease = {
     units: [],
     migrations: [],
     backup: null,
+    upgrader: null,
     contents: [],
     host: {
       deadlineMs: 600_000,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { exitCodes } from '../../client/cli/exit.ts';
 import { noWayBack } from '../../client/cli/unit-operate.ts';
 import { isKeeping, unitVerdict, type AskedOfUnit } from '../../client/cli/unit-verdict.ts';
-import { acceptedUnit, busyMessage } from '../../client/cli/with-units.ts';
+import { acceptedUnit, busyMessage } from '../../client/cli/accepted-unit.ts';
 import { Unreachable } from '../../client/unreachable.ts';
 import type { UnitProgress } from '../../model/unit-upgrade.ts';
 import type { Finding } from '../../model/upgrade.ts';

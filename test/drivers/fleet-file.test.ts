@@ -9,6 +9,7 @@ hosts:
   - name: host-1
     engine: { endpoint: "tcp://127.0.0.1:2376", caFile: tls/ca.pem, certFile: tls/client.pem, keyFile: /keys/key.pem }
     labels: { role: first }
+    carries: { etcd: "http://host-1:2379", temporal: true }
   - name: host-2
     engine: { endpoint: "unix:///run/docker.sock" }
 etcd:
@@ -22,7 +23,14 @@ loadBalancers:
 services:
   - { name: web, balancer: { loadBalancer: edge, backend: web } }
   - { name: db, selector: { app: db, tier: "1" } }
-temporal: { address: "127.0.0.1:7233", ui: "http://127.0.0.1:8233" }
+temporal:
+  address: "127.0.0.1:7233"
+  ui: "http://127.0.0.1:8233"
+  caFile: tls/temporal-ca.pem
+  certFile: tls/client.pem
+  keyFile: /keys/key.pem
+  serverName: temporal.example
+  apiKeyFile: temporal.jwt
 `;
 
 const MINIMAL = `fleet: edge
@@ -49,8 +57,12 @@ describe('a fleet file', () => {
           },
           address: '127.0.0.1',
           labels: { role: 'first' },
+          carries: { etcd: 'http://host-1:2379', upgrader: false, temporal: true },
         },
-        { name: 'host-2', engine: { endpoint: 'unix:///run/docker.sock', tls: null }, address: null, labels: {} },
+        {
+          ...{ name: 'host-2', engine: { endpoint: 'unix:///run/docker.sock', tls: null }, address: null, labels: {} },
+          carries: { etcd: null, upgrader: false, temporal: false },
+        },
       ],
       etcd: {
         endpoints: ['http://127.0.0.1:2379'],
@@ -74,7 +86,18 @@ describe('a fleet file', () => {
         { name: 'db', selector: { app: 'db', tier: '1' }, balancer: null },
       ],
       units: [],
-      temporal: { address: '127.0.0.1:7233', namespace: 'default', ui: 'http://127.0.0.1:8233' },
+      temporal: {
+        address: '127.0.0.1:7233',
+        namespace: 'default',
+        ui: 'http://127.0.0.1:8233',
+        tls: {
+          caFile: join(folder.path, 'tls/temporal-ca.pem'),
+          certFile: join(folder.path, 'tls/client.pem'),
+          keyFile: '/keys/key.pem',
+          serverName: 'temporal.example',
+        },
+        apiKeyFile: join(folder.path, 'temporal.jwt'),
+      },
     });
   });
 
@@ -88,6 +111,7 @@ hosts:
     engine: { endpoint: "tcp://h:1" }
     label: {}
 etcd: { endpoints: [] }
+temporal: { address: "t:1", serverName: t }
 `,
     });
     const file = join(folder.path, 'fleet.yaml');
@@ -101,6 +125,7 @@ etcd: { endpoints: [] }
       '6:15: hosts[1].engine.endpoint: "tcp://h:1" is already hosts[0].engine.endpoint',
       '7:5: hosts[1].label: unknown field',
       '8:9: etcd.endpoints: expected a list of at least 1, got a list of 0',
+      '9:1: temporal: expected caFile, certFile and keyFile together, got a group of fields',
     ]);
   });
 

@@ -37,6 +37,7 @@ describe('a published release', () => {
         contents: sample.built.contents,
       },
       release: sample.built.release,
+      agent: '0.0.0+small',
       sizeBytes: sample.built.sizeBytes,
       layers: sample.built.layers,
     });

@@ -256,6 +256,16 @@ export function describeSlotEngine(subject: () => SlotSubject): void {
     await engine.removeContainer('kept', { force: true });
   });
 
+  test('what was set on a container is told, and nothing that its image gives', async () => {
+    const { engine } = subject();
+    const [env, memoryBytes] = [{ MODE: 'a=b' }, 64 * 1024 ** 2];
+    await engine.createContainer(specOf('set', { env, memoryBytes, volumes: ['/etc:/there:ro'], network: 'host' }));
+
+    expect(await engine.ownSettings('set')).toEqual({ env, memoryBytes, volumes: ['/etc:/there:ro'], network: 'host' });
+    expect(await engine.ownSettings('unknown')).toBeNull();
+    await engine.removeContainer('set', { force: true });
+  });
+
   test('a kept job with other labels is another one', async () => {
     const { engine, says, timesRun } = subject();
     const job = jobOf('again', says('anew', { exitCode: 0 }));

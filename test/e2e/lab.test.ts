@@ -17,6 +17,10 @@ const program = join(import.meta.dirname, '../../bin/refit.mjs');
 /** A stopped lab command says so long before. */
 const COMMAND_DEADLINE_MS = 200_000;
 
+/** etcd's client with what a host's agent shows it. */
+const AS_HOST =
+  'cd /etc/ssl/bus && ETCDCTL_API=3 etcdctl --endpoints https://host-1:2379 --cacert ca.pem --cert host.pem --key host-key.pem';
+
 let folder: string;
 let lab: Lab;
 
@@ -74,7 +78,7 @@ async function servers(): Promise<readonly string[]> {
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'refit-lab-'));
   lab = openLab(LAB, folder);
-  const up = await refitLab(['up', '--hosts', '1', '--no-worker']);
+  const up = await refitLab(['up', '--hosts', '1', '--no-worker', '--secure']);
   expect(up, up.stderr).toMatchObject({ exitCode: 0 });
 });
 
@@ -97,6 +101,28 @@ describe('a lab', () => {
       worker: { pid: null, alive: false },
     });
     expect((await refitLab(['status'])).stdout).toMatch(/^HOST .*\nhost-1 +running /);
+  });
+
+  it('lets nobody without a certificate of its authority speak to an engine or to etcd', async () => {
+    const { hosts } = (await lab.state()) ?? { hosts: [] };
+    const ports = hosts.flatMap(({ ports: { engine, etcd } }) => (etcd === null ? [engine] : [engine, etcd]));
+    const ask = (url: string): Promise<unknown> => execa('curl', ['--silent', '--insecure', '--fail', url]);
+
+    expect(ports).toHaveLength(2);
+    for (const port of ports) {
+      await expect(ask(`https://127.0.0.1:${port}/version`)).rejects.toThrow('curl');
+      await expect(ask(`http://127.0.0.1:${port}/version`)).rejects.toThrow('curl');
+    }
+  });
+
+  it('lets a host write its own report, and no order, not even its own', async () => {
+    const put = (key: string): Promise<{ readonly exitCode: number; readonly stderr: string }> =>
+      lab.exec('host-1', ['sh', '-c', `${AS_HOST} put /refit/v1/${LAB}/${key} x`]);
+
+    expect((await put('hosts/host-1/report')).exitCode).toBe(0);
+    for (const key of ['hosts/host-1/order', 'hosts/host-2/report', 'epoch', 'upgrades/one/hold']) {
+      expect((await put(key)).stderr).toContain('permission denied');
+    }
   });
 
   it('has a load balancer with a server for each member that its hosts can have, down while there is none', async () => {
@@ -178,7 +204,8 @@ describe('a lab', () => {
       'host-2-web-1 down',
       'host-2-web-2 down',
     ]);
-    expect((await lab.exec('host-2', ['curl', '-s', 'http://host-1:2379/health'])).stdout).toContain('true');
+    const health = 'curl -s --cacert ca.pem --cert host.pem --key host-key.pem https://host-1:2379/health';
+    expect((await lab.exec('host-2', ['sh', '-c', `cd /etc/ssl/bus && ${health}`])).stdout).toContain('true');
   });
 
   it('is made whole again, with the same addresses, whatever of it has died', async () => {

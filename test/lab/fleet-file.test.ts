@@ -1,10 +1,10 @@
-import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { loadFleet } from '../../drivers/fleet-file.ts';
-import { fleetFile, writeFleetFile } from '../../lab/fleet-file.ts';
+import { fleetFile, fromHosts, fromMachine, writeFleetFile } from '../../lab/fleet-file.ts';
 import { mapsFolder } from '../../lab/haproxy.ts';
 import { labPaths } from '../../lab/paths.ts';
 import { shopFiles } from '../../lab/shop-files.ts';
@@ -20,7 +20,7 @@ afterEach(() => rm(root, { recursive: true }));
 
 describe('the fleet file of a lab', () => {
   it('names everything on loopback, and hosts and etcd also as the hosts know them', () => {
-    expect(parse(fleetFile(aLab({ hosts: 4 }), 'lab'))).toEqual({
+    expect(parse(fleetFile(aLab({ hosts: 4 }), fromMachine(aLab({ hosts: 4 }), 'lab')))).toEqual({
       fleet: 'lab',
       hosts: [1, 2, 3, 4].map((number) => ({
         name: `host-${number}`,
@@ -56,6 +56,46 @@ describe('the fleet file of a lab', () => {
         },
       ],
       temporal: { address: '127.0.0.1:7233', namespace: 'default', ui: 'http://127.0.0.1:8233' },
+    });
+  });
+
+  it('names everything as the hosts reach it, where they carry the upgrader, and which of them do', async () => {
+    const state = { ...aLab({ hosts: 4 }), upgrader: { image: null, forwarder: null } };
+    const file = join(root, 'fleet.yaml');
+
+    await writeFile(file, fleetFile(state, fromHosts(state)));
+    const fleet = loadFleet(file);
+
+    expect(fleet.hosts.map(({ carries }) => carries)).toEqual([
+      { etcd: 'http://host-1:2379', upgrader: false, temporal: false },
+      { etcd: 'http://host-2:2379', upgrader: true, temporal: false },
+      { etcd: 'http://host-3:2379', upgrader: true, temporal: false },
+      { etcd: null, upgrader: false, temporal: false },
+    ]);
+    expect(fleet.hosts[0]?.engine).toEqual({
+      endpoint: 'tcp://host-1:2376',
+      tls: {
+        caFile: join(root, 'tls/ca.pem'),
+        certFile: join(root, 'tls/client.pem'),
+        keyFile: join(root, 'tls/client-key.pem'),
+      },
+    });
+    expect(fleet.etcd.endpoints).toEqual(fleet.etcd.hostEndpoints);
+    expect(fleet.temporal?.address).toBe('10.213.7.1:7233');
+    // Their files are the machine's.
+    expect(fleet.units).toEqual([]);
+  });
+
+  it('names the fleet’s own certificate for etcd, and each host’s, in a secure lab', () => {
+    const lab = { ...aLab({ hosts: 3 }), secure: true };
+
+    expect(parse(fleetFile(lab, fromMachine(lab, 'lab')))).toMatchObject({
+      etcd: {
+        endpoints: ['https://127.0.0.1:20002', 'https://127.0.0.1:20005', 'https://127.0.0.1:20008'],
+        hostEndpoints: ['https://host-1:2379', 'https://host-2:2379', 'https://host-3:2379'],
+        certFile: 'lab/tls/etcd-fleet.pem',
+        hostTls: { certFile: '/etc/ssl/bus/host.pem' },
+      },
     });
   });
 

@@ -58,4 +58,22 @@ describe('the settings of an etcd member', () => {
     expect(settings[1]).toContain('ETCD_NAME=host-2\n');
     expect(new Set(settings.map((text) => /TOKEN=(.*)/.exec(text)?.[1])).size).toBe(1);
   });
+
+  it('keep everybody out who has no certificate, and hosts from joining as members, in a secure lab', () => {
+    const { hosts } = aLab({ hosts: 3 });
+
+    const settings = hosts.map((host) => etcdSettings(host, hosts, true));
+
+    for (const text of settings) {
+      expect(text).not.toContain('http://');
+      expect(text.split('\n')).toEqual(
+        expect.arrayContaining([
+          'ETCD_CLIENT_CERT_AUTH=true',
+          'ETCD_PEER_CLIENT_CERT_AUTH=true',
+          'ETCD_PEER_CERT_ALLOWED_CN=etcd-peer',
+          'ETCD_ENABLE_GRPC_GATEWAY=false',
+        ]),
+      );
+    }
+  });
 });

@@ -29,6 +29,7 @@ describe('the plan of a lab', () => {
       lab.balancer?.shop?.apiPort,
       lab.temporal.port,
       lab.temporal.uiPort,
+      lab.api?.port,
       ...lab.hosts.flatMap((host) => [
         host.ports.engine,
         host.ports.http,
@@ -64,6 +65,13 @@ describe('the plan of a lab', () => {
 
     expect(now.balancer).toMatchObject({ webPort: balancer?.webPort, runtimePort: balancer?.runtimePort });
     expect(now.balancer?.shop).not.toBeNull();
+  });
+
+  it('gets a port of the API where it had none, and keeps the one it has', async () => {
+    const lab = await plannedLab(2);
+
+    expect((await plannedLab(undefined, { ...lab, api: null })).api).not.toBeNull();
+    expect((await plannedLab(3, lab)).api).toEqual(lab.api);
   });
 
   it('gives nothing new a port that the lab has, though nobody listens there while it does not run', async () => {

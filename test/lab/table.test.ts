@@ -26,6 +26,8 @@ const status: LabStatus = {
   temporal: { address: '127.0.0.1:7233', ui: 'http://127.0.0.1:8233', alive: false, pid: 1 },
   worker: { pid: null, alive: false },
   workers: [],
+  upgrader: null,
+  api: { url: 'http://127.0.0.1:7280', tokenFile: '.refit/lab/api/admin.token', pid: null, alive: false },
 };
 
 describe('the table of a lab', () => {
@@ -40,6 +42,7 @@ describe('the table of a lab', () => {
         'balancer  edge at tcp://127.0.0.1:19999, requests at http://127.0.0.1:19998',
         'temporal  127.0.0.1:7233, Web UI http://127.0.0.1:8233 (not alive)',
         'worker    none',
+        'api       http://127.0.0.1:7280, token in .refit/lab/api/admin.token (not alive)',
         '',
       ].join('\n'),
     );

@@ -1,11 +1,10 @@
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { cacheFolder } from '../../lab/paths.ts';
-import { attempt, call, findProgram, isExecutable, type Say } from '../../lab/programs.ts';
+import { join } from 'node:path';
 import { eventually } from '../eventually.ts';
 import { freePort } from './free-ports.ts';
 import { startPart } from './process.ts';
+import { ensurePackages } from './python-packages.ts';
 
 /** An emulator of AWS's API in memory, on loopback: moto, from Python's package index. */
 export type ElbEmulator = AsyncDisposable & {
@@ -23,24 +22,20 @@ const VERSION = '5.2.5';
 /** What its server needs besides. */
 const PACKAGES = [`moto==${VERSION}`, 'flask==3.1.3', 'flask-cors==6.0.5'];
 
-/** Longest a set of packages may take to arrive; ms. */
-const INSTALL_MS = 10 * 60_000;
 /** Longest until it answers; ms. It is Python, and loads much. */
 const READY_MS = 60_000;
 /** Longest one answer may take; ms. */
 const ANSWER_MS = 10_000;
 
-const folder = (): string => join(cacheFolder(), `moto-${VERSION}`);
-const python = (): string => join(folder(), 'bin/python');
-
 export async function startElbEmulator(region: string): Promise<ElbEmulator> {
-  await ensureElbEmulator((line) => void process.stderr.write(`${line}\n`));
+  const python = await ensurePackages({ name: `moto-${VERSION}`, packages: PACKAGES }, (line) => {
+    process.stderr.write(`${line}\n`);
+  });
   const logs = await mkdtemp(join(tmpdir(), 'refit-moto-'));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  // Its scripts name the folder in which they were made, and that was another one.
   const args = ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)];
-  const part = startPart({ program: python(), args, logFile: join(logs, 'log') });
+  const part = startPart({ program: python, args, logFile: join(logs, 'log') });
   const close = async (): Promise<void> => {
     await part.kill();
     await rm(logs, { recursive: true, force: true });
@@ -66,40 +61,6 @@ export async function startElbEmulator(region: string): Promise<ElbEmulator> {
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-/** Makes it once, beside the other caches: by the one test that needs it, so that no other waits for it. */
-async function ensureElbEmulator(say: Say): Promise<void> {
-  if (await isExecutable(python())) return;
-  const interpreter = await ensurePython(say);
-  say(`fetching moto ${VERSION} (about 15 s)`);
-  await mkdir(dirname(folder()), { recursive: true });
-  const scratch = await mkdtemp(join(dirname(folder()), 'new-'));
-  try {
-    await call(interpreter, ['-m', 'venv', scratch], { deadlineMs: INSTALL_MS });
-    const install = ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', ...PACKAGES];
-    await call(join(scratch, 'bin/python'), install, { deadlineMs: INSTALL_MS });
-    await rename(scratch, folder());
-  } catch (error) {
-    // Another run of the tests may have been faster.
-    if (!(await isExecutable(python()))) throw error;
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
-}
-
-/** One that can make environments of its own; Debian has that in a package apart. */
-async function ensurePython(say: Say): Promise<string> {
-  const found = await findProgram('python3');
-  if (found !== undefined && (await attempt(found, ['-c', 'import ensurepip, venv'])).exitCode === 0) return found;
-  if ((await findProgram('apt-get')) === undefined || process.getuid?.() !== 0) {
-    throw new Error('the tests need python3 with venv; install python3-venv as root and run this again');
-  }
-  say('installing python3-venv (about 20 s)');
-  const options = { deadlineMs: INSTALL_MS, env: { DEBIAN_FRONTEND: 'noninteractive' } };
-  await call('apt-get', ['update', '-q'], options);
-  await call('apt-get', ['install', '-q', '-y', '--no-install-recommends', 'python3-venv'], options);
-  return '/usr/bin/python3';
 }
 
 async function readNetwork(url: string, region: string): ReturnType<ElbEmulator['network']> {

@@ -1,7 +1,12 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ensureAuthority, ensureServerCertificate } from '../../lab/certificates.ts';
+import {
+  ensureAuthority,
+  ensureClientCertificate,
+  ensurePeerCertificate,
+  ensureServerCertificate,
+} from '../../lab/certificates.ts';
 import { get, getSecurely } from '../../lab/http.ts';
 import type { TlsFiles } from '../../model/fleet.ts';
 import { eventually } from '../eventually.ts';
@@ -14,6 +19,8 @@ export type EtcdCluster = AsyncDisposable & {
   readonly endpoints: readonly string[];
   readonly tls: TlsFiles | null;
   readonly members: readonly EtcdMember[];
+  /** Of a client that etcd knows by this common name; only where it is secure. */
+  readonly identify: (commonName: string) => Promise<TlsFiles>;
   readonly close: () => Promise<void>;
 };
 
@@ -35,9 +42,12 @@ const READY_MS = 60_000;
 export type EtcdOptions = {
   readonly members?: number;
   readonly args?: readonly string[];
-  /** With certificates on both sides; the client's are the cluster's `tls`. */
+  /** With certificates on both sides, also between the members; the client's are the cluster's `tls`. */
   readonly isSecure?: boolean;
 };
+
+/** The one name that members show each other. A host's certificate is of the same authority, and must not let it in. */
+const PEER = 'etcd-peer';
 
 export async function startEtcd(options: EtcdOptions = {}): Promise<EtcdCluster> {
   const count = options.members ?? 1;
@@ -49,7 +59,7 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<EtcdCluster>
   const plans = Array.from({ length: count }, (_, index) => ({
     name: `etcd-${index + 1}`,
     url: `${scheme}://127.0.0.1:${ports[index * 2] ?? 0}`,
-    peer: `http://127.0.0.1:${ports[index * 2 + 1] ?? 0}`,
+    peer: `${scheme}://127.0.0.1:${ports[index * 2 + 1] ?? 0}`,
   }));
   const initial = plans.map(({ name, peer }) => `${name}=${peer}`).join(',');
   const args = options.args ?? [];
@@ -64,14 +74,21 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<EtcdCluster>
     await close();
     throw error;
   }
-  return { endpoints: plans.map(({ url }) => url), tls, members, close, [Symbol.asyncDispose]: close };
+  const identify = (commonName: string): Promise<TlsFiles> => makeClient(folder, commonName);
+  return { endpoints: plans.map(({ url }) => url), tls, members, identify, close, [Symbol.asyncDispose]: close };
 }
 
 async function makeCertificates(folder: string): Promise<TlsFiles> {
   await ensureAuthority(folder, 'test');
   await ensureServerCertificate(folder, { host: 'server', address: '127.0.0.1' });
-  const file = (name: string): string => join(folder, name);
-  return { caFile: file('ca.pem'), certFile: file('client.pem'), keyFile: file('client-key.pem') };
+  await ensurePeerCertificate(folder, { name: PEER, host: PEER, address: '127.0.0.1' });
+  return makeClient(folder, 'client');
+}
+
+async function makeClient(folder: string, name: string): Promise<TlsFiles> {
+  await ensureClientCertificate(folder, { name });
+  const file = (suffix: string): string => join(folder, `${name}${suffix}.pem`);
+  return { caFile: join(folder, 'ca.pem'), certFile: file(''), keyFile: file('-key') };
 }
 
 type MemberPlan = {
@@ -118,9 +135,20 @@ function memberArgs(plan: MemberPlan, dataDir: string): readonly string[] {
   return [
     ...['--name', name, '--data-dir', dataDir, '--listen-client-urls', url, '--advertise-client-urls', url],
     ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', initial],
-    ...(tls === null ? [] : ['--client-cert-auth', '--trusted-ca-file', tls.caFile]),
-    ...(tls === null ? [] : ['--cert-file', join(folder, 'server.pem'), '--key-file', join(folder, 'server-key.pem')]),
+    ...(tls === null ? [] : secureArgs(folder, tls)),
     ...['--logger', 'zap', '--log-level', 'warn', ...args],
+  ];
+}
+
+/** As docs/operating.md says: certificates for clients and between members, and no gateway, which would ask with the server's own. */
+function secureArgs(folder: string, { caFile }: TlsFiles): readonly string[] {
+  const file = (name: string): string => join(folder, name);
+  return [
+    ...['--client-cert-auth', '--trusted-ca-file', caFile],
+    ...['--cert-file', file('server.pem'), '--key-file', file('server-key.pem')],
+    ...['--peer-client-cert-auth', '--peer-trusted-ca-file', caFile, '--peer-cert-allowed-cn', PEER],
+    ...['--peer-cert-file', file(`${PEER}.pem`), '--peer-key-file', file(`${PEER}-key.pem`)],
+    '--enable-grpc-gateway=false',
   ];
 }
 

@@ -13,6 +13,8 @@ type Layer = {
 
 const node = /^node:/;
 const temporal = /^@temporalio\//;
+/** What serves the REST API. */
+const api = /^(@fastify\/.*|fastify|fastify-type-provider-zod|jose|openapi-types)$/;
 const messages = ['workflows/messages.ts', 'workflows/search-attributes.ts'];
 /** Building a release builds the agent that it carries. */
 const agentBuild = 'agent/build.ts';
@@ -29,7 +31,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     values: ['model', 'activities'],
     packages: [node, /^@temporalio\/(activity|common)$/],
   },
-  drivers: { values: ['model', 'drivers'], packages: [/^(?!@temporalio\/)/] },
+  drivers: { values: ['model', 'drivers'], packages: [/^(?!@temporalio\/(?!envconfig$))/] },
   agent: { values: ['model', 'drivers', 'agent'], packages: [node, /^zod$/, /^esbuild$/] },
   worker: {
     values: ['model', 'workflows', 'activities', 'drivers', 'worker'],
@@ -39,7 +41,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     values: ['model', 'drivers', 'client', 'lab'],
     types: ['workflows'],
     files: [...messages, agentBuild],
-    packages: [node, /^@temporalio\/(client|common|envconfig)/, /^(commander|zod|pino|execa)$/],
+    packages: [node, /^@temporalio\/(client|common|envconfig)/, /^(commander|zod|pino|execa)$/, api],
   },
   lab: {
     values: ['model', 'drivers', 'client', 'lab'],

@@ -1,7 +1,7 @@
 import { Connection } from '@temporalio/client';
 import { execa } from 'execa';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -41,12 +41,12 @@ function startDev(fleetFile: string, ...argv: readonly string[]) {
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
   const isUp = async (): Promise<unknown> =>
     eventually(() => text.includes('next, in another shell: refit fleet'), { withinMs: UP_MS, everyMs: 50 });
-  return { child, isUp, text: () => text, pid: () => Number(/"pid":(\d+)/.exec(text)?.[1]) };
+  return { child, isUp, text: () => text, pid: () => Number(/^worker .*"pid":(\d+)/m.exec(text)?.[1]) };
 }
 
 const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}`);
 
-describe('Temporal and a worker for your own fleet', () => {
+describe('Temporal, a worker and the API for your own fleet', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)('come up together, and both end on %s', async (signal) => {
     const [port = 0, uiPort = 0] = await freePorts(2);
     const fleet = await writeFleet(`{ address: "127.0.0.1:${port}", ui: "http://127.0.0.1:${uiPort}" }`);
@@ -56,16 +56,23 @@ describe('Temporal and a worker for your own fleet', () => {
     const ui = `http://127.0.0.1:${uiPort}`;
     expect(dev.text()).toMatch(/^temporal \| /m);
     expect(dev.text()).toMatch(/^worker \| .*worker started/m);
+    expect(dev.text()).toMatch(/^api \| .*api started/m);
     expect(dev.text()).toContain(`Temporal's Web UI is ${ui}`);
     dev.child.kill(signal);
     const { exitCode, stdout } = await dev.child;
 
     expect(exitCode).toBe(0);
+    const url: unknown = expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/);
+    const api = { url, tokenFile: join(folder, '.refit/api/admin.token') };
     expect(JSON.parse(stdout)).toEqual({
       fleet: 'dev',
       temporal: { address: `127.0.0.1:${port}`, ui, started: true },
+      api,
     });
+    expect((await stat(api.tokenFile)).mode & 0o777).toBe(0o600);
+    expect(dev.text()).not.toContain((await readFile(api.tokenFile, 'utf8')).trim());
     expect(dev.text()).toContain('worker ended');
+    expect(dev.text()).toContain('api ended');
     expect(isAlive(dev.pid())).toBe(false);
     expect(await Promise.all([port, uiPort].map(isFreeOnLoopback))).toEqual([true, true]);
     expect(existsSync(join(folder, '.refit', 'dev', 'temporal.db'))).toBe(true);

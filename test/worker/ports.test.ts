@@ -14,7 +14,11 @@ describe('the load balancers of a worker', () => {
   it('are those of the fleet file as it is now', async () => {
     await using folder = await folderWith({ 'fleet.yaml': FLEET });
     await using haproxy = await startHaproxy(['server a 127.0.0.1:1']);
-    const { ports, close } = createPorts(join(folder.path, 'fleet.yaml'), () => undefined);
+    const { ports, close } = createPorts({
+      fleetFile: join(folder.path, 'fleet.yaml'),
+      log: () => undefined,
+      temporal: null,
+    });
 
     expect(() => ports.loadBalancer('edge')).toThrow(
       'load balancer edge of type haproxy is not in the fleet file any more; it has none',
@@ -33,7 +37,7 @@ describe('the load balancers of a worker', () => {
     const edge = 'loadBalancers: [{ name: edge, type: haproxy, endpoint: "tcp://127.0.0.1:1" }]\n';
     await using folder = await folderWith({ 'fleet.yaml': FLEET });
     const file = join(folder.path, 'fleet.yaml');
-    const { ports, close } = createPorts(file, () => undefined);
+    const { ports, close } = createPorts({ fleetFile: file, log: () => undefined, temporal: null });
 
     expect(() => ports.slotBalancer('edge')).toThrow(
       'load balancer edge is not in the fleet file any more; it has none',

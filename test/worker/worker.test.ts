@@ -5,8 +5,10 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { parseFleetId } from '../../model/ids.ts';
 import { createPorts } from '../../worker/ports.ts';
 import { workflowBundle } from '../../worker/bundle.ts';
+import { openWorkerVersions } from '../../worker/versions.ts';
 import { createRefitWorker } from '../../worker/worker.ts';
 import { eventually } from '../eventually.ts';
 import { startEtcd, type EtcdCluster } from '../parts/etcd.ts';
@@ -43,8 +45,8 @@ temporal: { address: "${temporal}", namespace: default }
   return file;
 }
 
-const startMain = (fleetFile: string) =>
-  execa(process.execPath, ['--import', 'tsx', main], { env: { REFIT_FLEET: fleetFile }, reject: false });
+const startMain = (fleetFile: string, env: Readonly<Record<string, string>> = {}) =>
+  execa(process.execPath, ['--import', 'tsx', main], { env: { REFIT_FLEET: fleetFile, ...env }, reject: false });
 
 describe('the worker as a program', () => {
   it('says when it takes work, and drains on SIGTERM', async () => {
@@ -57,6 +59,24 @@ describe('the worker as a program', () => {
 
     expect(await worker).toMatchObject({ exitCode: 0 });
     expect(log).toContain('"msg":"worker ended"');
+  });
+
+  it('is versioned as a container’s, becomes the fleet’s first current version, and drains like any other', async () => {
+    const build = '0123456789ab';
+    const identity = `host-1/refit-worker-${build}`;
+    const worker = startMain(await writeFleet('versioned'), { REFIT_BUILD_ID: build, REFIT_WORKER_IDENTITY: identity });
+    let log = '';
+    worker.stdout.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    await eventually(() => log.includes('"msg":"worker version known"'), { withinMs: 50_000, everyMs: 100 });
+
+    const connection = await NativeConnection.connect({ address });
+    const versions = openWorkerVersions({ connection, namespace: 'default' }, parseFleetId('versioned'));
+    const list = await versions.list(new AbortController().signal);
+    await connection.close();
+    worker.kill('SIGTERM');
+
+    expect(list).toMatchObject([{ build, isCurrent: true, openRuns: 0, workers: [identity] }]);
+    expect(await worker).toMatchObject({ exitCode: 0 });
   });
 
   it('ends with 3 when Temporal does not answer, and names the address', async () => {
@@ -77,10 +97,17 @@ describe('the worker as a program', () => {
 describe('the worker in a process', () => {
   it('performs activities of a workflow with the real ports', async () => {
     const fleetFile = await writeFleet('inside');
-    const { ports, close } = createPorts(fleetFile, () => undefined);
+    const { ports, close } = createPorts({ fleetFile, log: () => undefined, temporal: null });
     const connection = await NativeConnection.connect({ address });
     const { fleet } = ports.loadFleet();
-    const worker = await createRefitWorker({ connection, namespace: 'default', fleet, ports, bundleFolder: folder });
+    const worker = await createRefitWorker({
+      connection,
+      namespace: 'default',
+      fleet,
+      ports,
+      version: null,
+      bundleFolder: folder,
+    });
     const running = worker.run();
     const client = new Client({ connection: await Connection.connect({ address }) });
 

@@ -22,3 +22,13 @@ test('a Temporal that is not there is named', async () => {
     'temporal at 127.0.0.1:1 does not answer',
   );
 });
+
+test('a certificate that is not there is named', async () => {
+  const tls = { caFile: '/nowhere/ca.pem', certFile: '/nowhere/c.pem', keyFile: '/nowhere/k.pem', serverName: null };
+  const { temporal, ...rest } = at('127.0.0.1:1', 'default');
+
+  const connecting = connectTemporal({ ...rest, temporal: { ...temporal, tls } });
+
+  await expect(connecting).rejects.toThrow(Unreachable);
+  await expect(connecting).rejects.toThrow('/nowhere/ca.pem:1:1: expected this file');
+});

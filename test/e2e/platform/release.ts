@@ -51,7 +51,10 @@ const settings = (ifEdited: IfEdited): string => `    - id: settings
 
 export { refit };
 
-function manifest(name: string, { version, extra = '', withReboot = false, settingsIfEdited }: TestRelease): string {
+export function manifest(
+  name: string,
+  { version, extra = '', withReboot = false, settingsIfEdited }: TestRelease,
+): string {
   return `name: ${name}
 version: ${version}
 ${extra}

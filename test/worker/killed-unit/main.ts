@@ -24,11 +24,22 @@ async function main(): Promise<void> {
   const log = createLog();
   installRuntime(log);
   const { fleet, temporal } = loadFleet(fleetFile);
-  const { ports } = createPorts(fleetFile, (message, fields) => log.info(fields, message));
+  const { ports } = createPorts({
+    fleetFile,
+    log: (message, fields) => log.info(fields, message),
+    temporal: null,
+  });
   const watched = await watchBalancers(ports, kills);
   const connection = await NativeConnection.connect({ address: temporal?.address ?? '' });
   const activities = killable(createActivities(watched), kills);
-  const worker = await createRefitWorker({ connection, namespace: 'default', fleet, ports: watched, activities });
+  const worker = await createRefitWorker({
+    connection,
+    namespace: 'default',
+    fleet,
+    ports: watched,
+    version: null,
+    activities,
+  });
   await worker.run();
 }
 
