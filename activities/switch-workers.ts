@@ -1,4 +1,4 @@
-import { cancellationSignal } from '@temporalio/activity';
+import { activityInfo, cancellationSignal } from '@temporalio/activity';
 import type { HostId } from '../model/ids.ts';
 import { buildOf, type BuildId, type WorkerVersion } from '../model/upgrader.ts';
 import { whileBeating } from './beating.ts';
@@ -7,7 +7,10 @@ import type { Ports } from './ports.ts';
 import type { RetiredWorkers, SelfUpgradeActivities, WorkersInput } from './self-upgrade-activities.ts';
 import { buildLabel, isOfBuild, stopAndRemove, upgraderContainers, type UpgraderPlace } from './upgrader-containers.ts';
 
-/** Idempotent: what is current stays so. */
+/**
+ * Idempotent: what is current stays so. The upgrade that switches goes along: the successor has replayed it, and a new run of
+ * its own would be pinned where this one is.
+ */
 export function createSwitchWorkers(
   ports: Pick<Ports, 'loadFleet' | 'workerVersions'>,
 ): SelfUpgradeActivities['switchWorkers'] {
@@ -15,6 +18,11 @@ export function createSwitchWorkers(
     const signal = cancellationSignal();
     const current = (await ports.workerVersions.list(signal)).find(({ isCurrent }) => isCurrent)?.build ?? null;
     await ports.workerVersions.setCurrent(buildOf(image), signal);
+    const { workflowExecution } = activityInfo();
+    // Without a version before, it is pinned to none.
+    if (current !== null && workflowExecution !== undefined) {
+      await ports.workerVersions.moveOn(workflowExecution, signal);
+    }
     return { before: current };
   };
 }

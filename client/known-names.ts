@@ -18,9 +18,8 @@ export function assertContainer(known: KnownHosts, { host, container }: MemberId
     throw new WrongInput('container', `expected the name of a container, got "${container}"`);
 }
 
-/** Throws WrongInput when the fleet file has no such unit. */
-export function assertUnit(fleet: FleetId, units: readonly UnitId[], unit: UnitId): void {
-  if (units.includes(unit)) return;
+/** That the fleet file has no such unit. */
+export function unknownUnit(fleet: FleetId, units: readonly UnitId[], unit: UnitId): WrongInput {
   const names = units.join(', ') || 'none';
-  throw new WrongInput('unit', `fleet ${fleet} has no unit ${unit}; its units: ${names}; nothing was changed`);
+  return new WrongInput('unit', `fleet ${fleet} has no unit ${unit}; its units: ${names}; nothing was changed`);
 }

@@ -5,7 +5,7 @@ import { imageReference, releaseLabel } from '../model/release.ts';
 import type { UnitRelease } from '../model/unit.ts';
 import { WrongInput } from './fleet-client.ts';
 import type { FleetRegistry } from './fleet-registry.ts';
-import { assertUnit } from './known-names.ts';
+import { unknownUnit } from './known-names.ts';
 import { unitFleetLines } from './unit-fleet-lines.ts';
 import type { UnitRequest } from './units.ts';
 
@@ -25,8 +25,8 @@ export async function assertUnitOfFleet(
   registry: FleetRegistry,
 ): Promise<void> {
   const units = fleet.units.map(({ name }) => name);
-  if (action.action === 'deleteStandby') return assertUnit(fleet.fleet, units, unit);
   if (units.includes(unit)) return;
+  if (action.action === 'deleteStandby') throw unknownUnit(fleet.fleet, units, unit);
   const read = await registry.readRelease(imageReference(action.release), 'reference');
   refuseUnknownUnit(fleet, unitOfRelease(read, unit));
 }

@@ -31,6 +31,13 @@ export type VersionService = {
   }>;
   readonly describeTaskQueue: Ask<{ namespace: string; taskQueue: { name: string }; taskQueueType: number }>;
   readonly countWorkflowExecutions: Ask<{ namespace: string; query: string }>;
+  readonly updateWorkflowExecutionOptions: Ask<{
+    namespace: string;
+    workflowExecution: { workflowId: string; runId: string };
+    workflowExecutionOptions: { versioningOverride: { autoUpgrade: true } };
+    updateMask: { paths: string[] };
+    identity: string;
+  }>;
 };
 
 export type VersionsOptions = {
@@ -97,6 +104,15 @@ export function createWorkerVersions(options: VersionsOptions): WorkerVersions {
         const why = cause instanceof Error ? cause.message : String(cause);
         throw new Error(`build ${build} can't be made current for fleet ${fleet}: ${why}`, { cause });
       });
+    },
+    moveOn: async ({ workflowId, runId }, signal): Promise<void> => {
+      await ask(signal, () =>
+        service.updateWorkflowExecutionOptions({
+          ...{ namespace, workflowExecution: { workflowId, runId }, identity: options.identity },
+          workflowExecutionOptions: { versioningOverride: { autoUpgrade: true } },
+          updateMask: { paths: ['versioning_override'] },
+        }),
+      );
     },
   };
 }

@@ -44,6 +44,8 @@ export interface WorkerVersions {
   list(signal: AbortSignal): Promise<readonly WorkerVersion[]>;
   /** Whatever starts from now on goes to it; what is open stays where it is. Idempotent. */
   setCurrent(build: BuildId, signal: AbortSignal): Promise<void>;
+  /** An open run goes on with whatever is current, no longer with the build that it is pinned to. Idempotent. */
+  moveOn(run: { readonly workflowId: string; readonly runId: string }, signal: AbortSignal): Promise<void>;
 }
 
 /** A run that the successor's workflows can't go on with. */

@@ -5,7 +5,9 @@ import { taskQueue } from '../workflows/messages.ts';
 import type { Temporal } from './connection.ts';
 
 /** Of a worker that has no Temporal of its own, as some tests' are. */
-export const noWorkerVersions: WorkerVersions = { list: withoutTemporal, setCurrent: withoutTemporal };
+export const noWorkerVersions: WorkerVersions = {
+  ...{ list: withoutTemporal, setCurrent: withoutTemporal, moveOn: withoutTemporal },
+};
 
 /** What a container of the upgrader is told of itself; null: a worker from the sources, which has no version. */
 export type OwnVersion = { readonly build: BuildId; readonly identity: string };

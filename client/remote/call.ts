@@ -94,7 +94,7 @@ function read<Value>({ address }: Transport, answer: ApiAnswer, schema: z.ZodTyp
 
 /** A document of the API as the model has it. */
 export function decode<Value>(address: string, text: string, schema: z.ZodType<Value>): Value {
-  const parsed = z.safeDecode(schema as z.ZodType<Value, unknown>, parseJson(text));
+  const parsed = z.safeDecode(schema, parseJson(text));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const where = issue === undefined ? '' : `: ${issue.path.join('.')}: ${issue.message}`;

@@ -11,11 +11,11 @@ import type { Transport } from './transport.ts';
 const RECONNECT_MS = 1_000;
 
 /** What an API's stream said last. */
-export interface Level<Value> {
+export type Level<Value> = {
   /** Waits for the first word. null: there is no such thing. Throws Unreachable while the stream can't be had. */
-  look(): Promise<Value | null>;
-  close(): void;
-}
+  readonly look: () => Promise<Value | null>;
+  readonly close: () => void;
+};
 
 type Said<Value> =
   | { readonly said: 'value'; readonly value: Value }
@@ -67,13 +67,17 @@ async function followUntil<Value>(signal: AbortSignal, following: Following<Valu
     try {
       if ((await followOnce(signal, following)) === 'over') return;
     } catch (error) {
-      if (signal.aborted) return;
+      // Whoever hung up asks for nothing more.
+      if (isClosed(signal)) return;
       following.say({ said: 'failure', error });
       if (!(error instanceof Unreachable)) return;
     }
     await pause(RECONNECT_MS, signal);
   }
 }
+
+/** It may have been aborted since it was last looked at. */
+const isClosed = ({ aborted }: AbortSignal): boolean => aborted;
 
 async function followOnce<Value>(
   signal: AbortSignal,

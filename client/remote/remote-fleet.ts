@@ -4,7 +4,7 @@ import { releaseSchema } from '../api/schemas/release.ts';
 import { serviceStatusSchema } from '../api/schemas/service.ts';
 import { unitStatusSchema } from '../api/schemas/unit.ts';
 import { WrongInput, type FleetClient, type PlannedFleet, type PlanRequest } from '../fleet-client.ts';
-import { parseFleetId, type FleetId } from '../../model/ids.ts';
+import type { FleetId } from '../../model/ids.ts';
 import type { HostStatus } from '../fleet-status.ts';
 import { openAccess, type ApiAccess } from './access.ts';
 import { createApi, type Api } from './call.ts';
@@ -58,7 +58,10 @@ function fleetOf(api: Api, fleet: FleetId): FleetClient {
     containers: remoteContainers(api, root),
     services: remoteServices(api, root),
     units: remoteUnits(api, root),
-    close: () => Promise.resolve(api.transport.close()),
+    close: async () => {
+      await Promise.resolve();
+      api.transport.close();
+    },
   };
 }
 

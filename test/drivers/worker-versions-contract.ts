@@ -7,7 +7,12 @@ export type VersionsWorld = {
   readonly versions: WorkerVersions;
   readonly startWorker: (build: BuildId) => Promise<{ readonly identity: string; readonly end: () => Promise<void> }>;
   /** Starts a run, which some worker has begun when this returns, and that goes on until it is ended. */
-  readonly startRun: () => Promise<{ readonly end: () => Promise<void> }>;
+  readonly startRun: () => Promise<{
+    readonly run: { readonly workflowId: string; readonly runId: string };
+    /** It gets something to do. */
+    readonly wake: () => Promise<void>;
+    readonly end: () => Promise<void>;
+  }>;
   readonly close: () => Promise<void>;
 };
 
@@ -69,6 +74,24 @@ export function describeWorkerVersions(open: () => Promise<VersionsWorld> | Vers
     expect(await currentOf(versions)).toEqual([NEXT]);
     expect((await find(versions, FIRST)).openRuns).toBe(1);
     await old.end();
+    await eventually(async () => expect((await find(versions, FIRST)).openRuns).toBe(0));
+  });
+
+  test('a run that is moved on goes on with what is current', async () => {
+    const { versions, startWorker, startRun } = await openWorld();
+    await startWorker(FIRST);
+    await eventually(async () => expect((await find(versions, FIRST)).workers).toHaveLength(1));
+    await versions.setCurrent(FIRST, signal);
+    const { run, wake } = await startRun();
+    await eventually(async () => expect((await find(versions, FIRST)).openRuns).toBe(1));
+    await startWorker(NEXT);
+    await eventually(async () => expect((await find(versions, NEXT)).workers).toHaveLength(1));
+    await versions.setCurrent(NEXT, signal);
+
+    await versions.moveOn(run, signal);
+    await versions.moveOn(run, signal);
+    await wake();
+
     await eventually(async () => expect((await find(versions, FIRST)).openRuns).toBe(0));
   });
 

@@ -31,7 +31,11 @@ describe('a fake’s worker versions', () => {
       startRun: async () => {
         const run = `run-${(runs += 1)}`;
         versions.startRun(run);
-        return Promise.resolve({ end: inMemory(() => versions.endRun(run)) });
+        return Promise.resolve({
+          run: { workflowId: run, runId: run },
+          wake: inMemory(() => undefined),
+          end: inMemory(() => versions.endRun(run)),
+        });
       },
       close: inMemory(() => undefined),
     };
@@ -70,7 +74,9 @@ describe('Temporal’s worker versions', () => {
       const end = async (): Promise<void> => {
         await handle.terminate();
       };
-      return { end };
+      // One that nobody waits for is a task all the same.
+      const wake = async (): Promise<void> => handle.signal('wake');
+      return { run: { workflowId, runId: handle.firstExecutionRunId }, wake, end };
     };
     const startWorker = async (build: BuildId): ReturnType<VersionsWorld['startWorker']> => {
       const identity = `host-1/refit-worker-${build}`;

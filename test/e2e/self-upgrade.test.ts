@@ -40,7 +40,6 @@ test('a release brings a new upgrader and a new agent: under requests both move,
   const upgrade = await own.upgrade('own-two');
   const status = await own.status();
   console.info(`self-upgrade under requests: ${seen.answered} answered, longest without any ${seen.longestGapMs} ms`);
-  console.info(JSON.stringify(upgrade.findings), JSON.stringify(await own.json(['upgrades','history','own-two'])), JSON.stringify(status)); console.info(await own.lab.exec('host-2',['sh','-c','docker logs $(docker ps -q --filter name=refit-worker-$(echo '+buildOf(next)+')) 2>&1 | tail -30']));
   expect(answer.exitCode, answer.stderr).toBe(0);
   expect(upgrade.state).toBe('succeeded');
   expect(status.current).toBe(buildOf(next));

@@ -1,6 +1,6 @@
 import type { Command, CommandOutcome } from '../../client/command-upgrade.ts';
 import type { FoundRun } from '../../client/find-upgrade.ts';
-import { assertUnit } from '../../client/known-names.ts';
+import { unknownUnit } from '../../client/known-names.ts';
 import type { RunId } from '../../client/run-end.ts';
 import type { UnitCommand, UnitLook, UnitRequest, Units, UnitStart } from '../../client/units.ts';
 import type { Watcher } from '../../client/watch.ts';
@@ -26,11 +26,8 @@ export class FakeUnitUpgrades implements Units {
 
   async start({ unit, action, id, requestedBy }: UnitRequest): Promise<UnitStart> {
     const { fleet, units } = this.#world.file;
-    assertUnit(
-      fleet,
-      units.map(({ name }) => name),
-      unit,
-    );
+    const names = units.map(({ name }) => name);
+    if (!names.includes(unit)) throw unknownUnit(fleet, names, unit);
     await this.#world.reach();
     const release = action.action === 'upgrade' ? releaseLabel(action.release) : null;
     const digest = action.action === 'upgrade' ? action.release.digest : null;

@@ -43,7 +43,7 @@ export class FakeUpgrades implements Upgrades {
     this.#world = world;
   }
 
-  async start({ reference: _, digest, release, id, requestedBy }: StartRequest): Promise<StartOutcome> {
+  async start({ digest, release, id, requestedBy }: StartRequest): Promise<StartOutcome> {
     await this.#world.reach();
     const { file } = this.#world;
     const running = this.#kept.find(({ progress }) => !isOver(progress.state))?.progress;

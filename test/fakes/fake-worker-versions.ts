@@ -34,6 +34,13 @@ export class FakeWorkerVersions implements WorkerVersions {
     this.switches.push(build);
   }
 
+  async moveOn({ workflowId }: { readonly workflowId: string }, signal: AbortSignal): Promise<void> {
+    await this.#reach(signal);
+    if (this.#current === null) return;
+    this.endRun(workflowId);
+    this.startRun(workflowId);
+  }
+
   /** A worker of that build asks for work from now on. */
   startWorker(build: BuildId, identity = `host-1/refit-worker-${build}`): void {
     const found = this.#versions.get(build) ?? { build, workers: new Set(), runs: new Set() };

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AuditLog } from '../../client/api/audit-log.ts';
+import type { AuditRecord } from '../../client/api/audit-record.ts';
 import { endStreamsAtOnce, startApi, type AnApi } from '../client/api-routes/an-api.ts';
 import { makeUnitRelease } from '../client/units.ts';
 import { readRelease } from '../fakes/release.ts';
@@ -12,8 +13,12 @@ const LEAST_CASES = isNightly ? 20_000 : 1_500;
 const EXAMPLES = isNightly ? 1_200 : 5;
 /** Longest; ms. */
 const WITHIN_MS = isNightly ? 60 * 60_000 : 5 * 60_000;
+/** Operations of which some requests are taken, so that it is not their bodies alone that are judged. */
+const LEAST_ACCEPTED = 22;
 /** How often what is at work goes to its end, so that the next can begin; ms. */
 const FINISH_EVERY_MS = 50;
+
+const KEPT_RECORDS = 1_000;
 
 /** What there is, so that requests get as far as the fleet. */
 const there = {
@@ -21,23 +26,34 @@ const there = {
   ...{ 'path.unit': 'shop', 'path.run': 'latest', 'path.upgrade': 'lab-1' },
 } as const;
 
-/** Kept nowhere: tens of thousands of requests would wait for the disk. */
-const noAudit: AuditLog = {
-  append: async () => Promise.resolve(),
-  newestFirst: async function* () {
-    await Promise.resolve();
-  },
-};
+/** Of tens of thousands of requests each would wait for the disk: kept in memory, and the latest alone. */
+function memoryAudit(): AuditLog {
+  const records: AuditRecord[] = [];
+  return {
+    append: async (record) => {
+      await Promise.resolve();
+      records.unshift(record);
+      records.length = Math.min(records.length, KEPT_RECORDS);
+    },
+    newestFirst: async function* () {
+      await Promise.resolve();
+      yield* records;
+    },
+  };
+}
 
 let api: AnApi;
 let url: string;
 let finishing: NodeJS.Timeout;
 beforeAll(async () => {
-  api = await startApi({ audit: noAudit });
+  api = await startApi({ audit: memoryAudit() });
   const release = readRelease({ units: [makeUnitRelease()] });
   // Whatever a reference says, there is such a release.
   Object.assign(api.lab, { readRelease: async () => Promise.resolve(release) });
   endStreamsAtOnce(api.lab);
+  await api.ask('POST', '/v1/fleets/lab/upgrades', {
+    body: { reference: 'registry.lab:5000/sample:2.0.0', id: 'lab-1' },
+  });
   finishing = setInterval(() => api.lab.finish(), FINISH_EVERY_MS);
   url = await api.listen();
 });
@@ -67,7 +83,7 @@ describe('requests made up of the OpenAPI document', () => {
       console.info(said);
       expect(outcomes.flatMap(({ failures }) => failures).join('\n')).toBe('');
       expect(outcomes[0]?.operations).toBeGreaterThanOrEqual(30);
-      expect(accepted.size, said).toBeGreaterThanOrEqual(27);
+      expect(accepted.size, said).toBeGreaterThanOrEqual(LEAST_ACCEPTED);
       expect(cases).toBeGreaterThanOrEqual(LEAST_CASES);
     },
     WITHIN_MS,

@@ -36,7 +36,7 @@ type Site = AsyncDisposable & {
 
 let sites = 0;
 
-async function openSite(hosts: number): Promise<Site> {
+function openSite(hosts: number): Site {
   const fleet = new FakeFleet(
     `site-${++sites}`,
     Array.from({ length: hosts }, () => '1.0.0'),
@@ -106,7 +106,7 @@ const idOf = ({ fleet }: Site, number: number): UpgradeId => parseUpgradeId(`${f
 
 describe('upgrades by way of their client', () => {
   test('an upgrade is started, followed to its end, and told afterwards without a worker', async () => {
-    await using site = await openSite(3);
+    await using site = openSite(3);
     await site.startWorker();
 
     const started = await site.start();
@@ -122,7 +122,7 @@ describe('upgrades by way of their client', () => {
   });
 
   test('of a large fleet a worker tells every host after the end, and Temporal alone as many as there is room for', async () => {
-    await using site = await openSite(150);
+    await using site = openSite(150);
     await site.startWorker();
     await site.start({ policy: { ...defaultPolicy, install: { strategy: 'daisy-chain' } } });
     await watchAll(site, idOf(site, 1));
@@ -139,7 +139,7 @@ describe('upgrades by way of their client', () => {
   });
 
   test('a host at work shows what its activity heartbeats, and its wave’s other hosts are up to date', async () => {
-    await using site = await openSite(3);
+    await using site = openSite(3);
     await site.startWorker();
     site.fleet.host('host-2').hold();
 
@@ -160,7 +160,7 @@ describe('upgrades by way of their client', () => {
   });
 
   test('ids count on, and one that was there before is refused', async () => {
-    await using site = await openSite(1);
+    await using site = openSite(1);
     await site.startWorker();
     await site.start();
     await watchAll(site, idOf(site, 1));
@@ -176,7 +176,7 @@ describe('upgrades by way of their client', () => {
   });
 
   test('of many starts at once one is let through, and the others are told its name', async () => {
-    await using site = await openSite(1);
+    await using site = openSite(1);
 
     const outcomes = await Promise.all(
       Array.from({ length: 5 }, (_, index) => site.start({ requestedBy: `user ${index}` })),
@@ -187,7 +187,7 @@ describe('upgrades by way of their client', () => {
   });
 
   test('a refusal by preflight is the progress that the failed workflow carries', async () => {
-    await using site = await openSite(1);
+    await using site = openSite(1);
     await site.startWorker();
     site.fleet.findings = [{ host: parseHostId('host-1'), severity: 'error', what: 'disk', remedy: 'room' }];
 
@@ -202,7 +202,7 @@ describe('upgrades by way of their client', () => {
   });
 
   test('commands are accepted, or refused with the reason; an upgrade that is over refuses all', async () => {
-    await using site = await openSite(2);
+    await using site = openSite(2);
     await site.startWorker();
     site.fleet.host('host-1').hold();
     await site.start();
@@ -232,7 +232,7 @@ describe('upgrades by way of their client', () => {
   });
 
   test('without a worker a running upgrade is listed, and asking it says what is missing', async () => {
-    await using site = await openSite(1);
+    await using site = openSite(1);
     await site.start();
 
     expect(await site.upgrades.list()).toMatchObject([{ id: idOf(site, 1), state: 'running', isRunning: true }]);
@@ -243,14 +243,14 @@ describe('upgrades by way of their client', () => {
   });
 
   test('there is no upgrade of a name that was never given', async () => {
-    await using site = await openSite(1);
+    await using site = openSite(1);
 
     expect(await site.upgrades.progress(parseUpgradeId('nope'))).toBeNull();
     expect(await site.upgrades.list()).toEqual([]);
   });
 
   test('an upgrade that somebody terminated is told as far as it is known', async () => {
-    await using site = await openSite(1);
+    await using site = openSite(1);
     await site.start();
     const connection = await NativeConnection.connect({ address: temporal.address });
     await connection.workflowService.terminateWorkflowExecution({
@@ -267,7 +267,7 @@ describe('upgrades by way of their client', () => {
   });
 
   test('a watch goes on when the server was away, and says meanwhile that it is', async () => {
-    await using site = await openSite(2);
+    await using site = openSite(2);
     await site.startWorker();
     site.fleet.host('host-2').hold();
     await site.start();
@@ -294,7 +294,7 @@ describe('upgrades by way of their client', () => {
   });
 
   test('a watch ends when its watcher says so or its signal fires, and the upgrade goes on', async () => {
-    await using site = await openSite(1);
+    await using site = openSite(1);
     await site.startWorker();
     site.fleet.host('host-1').hold();
     await site.start();
