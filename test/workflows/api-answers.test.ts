@@ -1,11 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { AuditLog } from '../../client/api/audit-log.ts';
 import type { AuditRecord } from '../../client/api/audit-record.ts';
+import { openFleetClient } from '../../client/direct-fleet.ts';
 import { endStreamsAtOnce, startApi, type AnApi } from '../client/api-routes/an-api.ts';
 import { makeUnitRelease } from '../client/units.ts';
+import { FakeFleetClient } from '../fakes/fleet-client.ts';
 import { readRelease } from '../fakes/release.ts';
 import { isNightly } from '../nightly.ts';
 import { runSchemathesis, type SchemaOutcome, type SchemaRun } from '../parts/schemathesis.ts';
+import { openAskedParts } from './asked-site.ts';
 
 /** At night; the ordinary run takes the bounds of every field, and a few requests of any kind. */
 const LEAST_CASES = isNightly ? 20_000 : 1_500;
@@ -62,11 +65,12 @@ afterAll(async () => {
   await api[Symbol.asyncDispose]();
 });
 
+const seed = Number(process.env['REFIT_SAMPLE_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+
 describe('requests made up of the OpenAPI document', () => {
   test(
     'are all answered as it says, and none with a failure of the API',
     async () => {
-      const seed = Number(process.env['REFIT_SAMPLE_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
       const common = { url, token: api.tokens['admin'] ?? '', seed, examples: EXAMPLES };
       const runs: readonly SchemaRun[] = [
         { ...common, parameters: there, phases: ['coverage', 'fuzzing'] },
@@ -85,6 +89,34 @@ describe('requests made up of the OpenAPI document', () => {
       expect(outcomes[0]?.operations).toBeGreaterThanOrEqual(30);
       expect(accepted.size, said).toBeGreaterThanOrEqual(LEAST_ACCEPTED);
       expect(cases).toBeGreaterThanOrEqual(LEAST_CASES);
+    },
+    WITHIN_MS,
+  );
+
+  // In the ordinary run the client's contract asks Temporal, etcd and a registry by way of an API.
+  test.skipIf(!isNightly)(
+    'are answered so by an API over Temporal, etcd and registries, too',
+    async () => {
+      const parts = await openAskedParts(inject('temporalAddress'));
+      const site = await parts.open();
+      const client = openFleetClient(site.fleet, { registries: 'named' });
+      const lab = new FakeFleetClient({ name: site.fleet.fleet });
+      await using real = await startApi({ lab, clientOf: () => client, audit: memoryAudit() });
+      const parameters = { 'path.fleet': lab.fleet, 'path.service': 'web', 'path.unit': 'shop' };
+      const token = real.tokens['admin'] ?? '';
+
+      const phases = ['coverage', 'fuzzing'] as const;
+      const outcome = await runSchemathesis({
+        ...{ url: await real.listen(), token, seed, phases },
+        parameters,
+        examples: 3,
+      });
+      await Promise.all([client.close(), site[Symbol.asyncDispose]()]);
+      await parts.close();
+
+      console.info(`${outcome.cases} requests from seed ${seed} to real services`);
+      expect(outcome.failures.join('\n')).toBe('');
+      expect(outcome.operations).toBeGreaterThanOrEqual(30);
     },
     WITHIN_MS,
   );
