@@ -25,7 +25,8 @@ type Request = { readonly paths: LabPaths; readonly say: Say };
 export async function ensureUpgrader({ paths, say }: Request, state: LabState): Promise<LabState> {
   const forwarded = await ensureForwarder(paths, state);
   const imaged = await ensureImage({ paths, say }, forwarded);
-  await Promise.all(upgraderHosts(imaged).map(async (host) => layUpgraderFiles(paths, imaged, host)));
+  // One after another: the first makes the tokens that all of them have.
+  for (const host of upgraderHosts(imaged)) await layUpgraderFiles(paths, imaged, host);
   const image = imaged.upgrader?.image ?? null;
   if (image === null) return imaged;
   const start = { fleet: loadFleet(paths.fleetFile), image, roles: ['worker', 'api'], say } as const;

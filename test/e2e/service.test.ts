@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isNightly } from '../nightly.ts';
 import { eventually } from '../eventually.ts';
 import { serviceEvents } from './platform/engine-events.ts';
 import {
@@ -150,33 +151,36 @@ test('all at once: no old member runs after the first new one has started', asyn
   await expectNothingLeft();
 });
 
-test('all at once with one sick member: every new one is stopped before the first old one runs again', async () => {
-  await startMembers(image('1.0.0'), { 'host-3/web-2': 'WEB_SICK=2.0.0' });
-  const since = Date.now();
+test.runIf(isNightly)(
+  'all at once with one sick member: every new one is stopped before the first old one runs again',
+  async () => {
+    await startMembers(image('1.0.0'), { 'host-3/web-2': 'WEB_SICK=2.0.0' });
+    const since = Date.now();
 
-  const answer = await refit([
-    'service',
-    'upgrade',
-    'web',
-    image('2.0.0'),
-    '--all-at-once',
-    '--deadline',
-    '15s',
-    '--min-healthy',
-    '500ms',
-  ]);
+    const answer = await refit([
+      'service',
+      'upgrade',
+      'web',
+      image('2.0.0'),
+      '--all-at-once',
+      '--deadline',
+      '15s',
+      '--min-healthy',
+      '500ms',
+    ]);
 
-  expect(answer.exitCode, answer.stderr).toBe(1);
-  const events = await serviceEvents(webHosts, since);
-  const starts = events.filter(({ action }) => action === 'start').map(({ at }) => at);
-  const stops = events.filter(({ action }) => action === 'die').map(({ at }) => at);
-  // Six of each on the way there, six of each on the way back; by host's clock, which all of a lab share.
-  expect(stops.sort((a, b) => a - b)[members.length * 2 - 1]).toBeLessThan(
-    starts.sort((a, b) => a - b)[members.length] ?? 0,
-  );
-  expect(await memberVersions()).toEqual(every('1.0.0'));
-  await expectNothingLeft();
-});
+    expect(answer.exitCode, answer.stderr).toBe(1);
+    const events = await serviceEvents(webHosts, since);
+    const starts = events.filter(({ action }) => action === 'start').map(({ at }) => at);
+    const stops = events.filter(({ action }) => action === 'die').map(({ at }) => at);
+    // Six of each on the way there, six of each on the way back; by host's clock, which all of a lab share.
+    expect(stops.sort((a, b) => a - b)[members.length * 2 - 1]).toBeLessThan(
+      starts.sort((a, b) => a - b)[members.length] ?? 0,
+    );
+    expect(await memberVersions()).toEqual(every('1.0.0'));
+    await expectNothingLeft();
+  },
+);
 
 test('a second upgrade of the same service is refused, and states are to be seen while they last', async () => {
   await startMembers(image('1.0.0'));
@@ -207,41 +211,53 @@ test('a second upgrade of the same service is refused, and states are to be seen
   expect(await memberVersions()).toEqual(every('2.0.0'));
 });
 
-test('a worker killed in the middle of a phase is replaced by another, which finishes it', async () => {
-  await startMembers(image('1.0.0'));
-  await refitJson(['service', 'upgrade', 'web', image('2.0.0'), '--phases', '3', ...FAST, '--detach']);
-  await eventually(async () => statesOf(await status()).includes('Updating'), { withinMs: 30_000, everyMs: 50 });
+test.runIf(isNightly)(
+  'a worker killed in the middle of a phase is replaced by another, which finishes it',
+  async () => {
+    await startMembers(image('1.0.0'));
+    await refitJson(['service', 'upgrade', 'web', image('2.0.0'), '--phases', '3', ...FAST, '--detach']);
+    await eventually(async () => statesOf(await status()).includes('Updating'), { withinMs: 30_000, everyMs: 50 });
 
-  await lab.killWorker('SIGKILL');
-  await lab.startWorker();
+    await lab.killWorker('SIGKILL');
+    await lab.startWorker();
 
-  expect(await untilOver()).toBe('succeeded');
-  expect(await memberVersions()).toEqual(every('2.0.0'));
-  await expectNothingLeft();
-});
+    expect(await untilOver()).toBe('succeeded');
+    expect(await memberVersions()).toEqual(every('2.0.0'));
+    await expectNothingLeft();
+  },
+);
 
-test('with create, new containers come from the image’s id and nothing of the old ones is kept', async () => {
-  await startMembers(image('1.0.0'));
+test.runIf(isNightly)(
+  'with create, new containers come from the image’s id and nothing of the old ones is kept',
+  async () => {
+    await startMembers(image('1.0.0'));
 
-  await refitJson<ServiceUpgrade>([
-    'service',
-    'upgrade',
-    'web',
-    image('2.0.0'),
-    '--mode',
-    'create',
-    '--phases',
-    '50%',
-    ...FAST,
-  ]);
+    await refitJson<ServiceUpgrade>([
+      'service',
+      'upgrade',
+      'web',
+      image('2.0.0'),
+      '--mode',
+      'create',
+      '--phases',
+      '50%',
+      ...FAST,
+    ]);
 
-  const created = await lab.exec('host-1', ['docker', 'inspect', '--format', '{{.Config.Image}} {{.Image}}', 'web-1']);
-  const [named, id] = created.stdout.trim().split(' ');
-  expect(named).toMatch(/^sha256:/);
-  expect(named).toBe(id);
-  expect(await memberVersions()).toEqual(every('2.0.0'));
-  await expectNothingLeft();
-});
+    const created = await lab.exec('host-1', [
+      'docker',
+      'inspect',
+      '--format',
+      '{{.Config.Image}} {{.Image}}',
+      'web-1',
+    ]);
+    const [named, id] = created.stdout.trim().split(' ');
+    expect(named).toMatch(/^sha256:/);
+    expect(named).toBe(id);
+    expect(await memberVersions()).toEqual(every('2.0.0'));
+    await expectNothingLeft();
+  },
+);
 
 describe('input that is wrong', () => {
   beforeAll(async () => startMembers(image('1.0.0')));

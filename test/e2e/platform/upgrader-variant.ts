@@ -34,7 +34,9 @@ export async function variantOf(
     ...{ path, executable: false },
     source: { type: 'bytes' as const, bytes: Buffer.from(text) },
   }));
-  const env = Object.fromEntries(config.Env.map((line) => line.split(/=(.*)/s, 2)));
+  const env = Object.fromEntries(
+    config.Env.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  );
   return buildImage(
     {
       layers: [...layers, await createLayer('variant', { files: added }, folder)],
