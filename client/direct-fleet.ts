@@ -40,7 +40,7 @@ export function openFleetClient(fleet: Fleet, { registries = 'any' }: DirectOpti
       return unitStatus(fleet, unit);
     },
     upgrades,
-    containers: openContainers(fleet, temporal),
+    containers: openContainers(fleet, temporal, registry),
     services: openServices(fleet, temporal, registry),
     units: openUnits(fleet, temporal, registry),
     close: temporal.close,
@@ -82,12 +82,14 @@ function openUpgrades(fleet: Fleet, temporal: SharedTemporal): Upgrades {
 }
 
 /** Whatever can be wrong with the names is said before anybody is asked. */
-function openContainers(fleet: Fleet, temporal: SharedTemporal): Containers {
+function openContainers(fleet: Fleet, temporal: SharedTemporal, registry: FleetRegistry): Containers {
   const containers = containersOf(fleet.fleet, temporal);
   return {
     ...containers,
     start: async (request) => {
-      assertContainer(fleet, request.container);
+      const { container, action } = request;
+      assertContainer(fleet, container);
+      if (action.action === 'upgrade') registry.assertAllowed(action.image, 'image');
       return containers.start(request);
     },
     latest: async (container) => {

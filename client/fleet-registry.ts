@@ -1,4 +1,3 @@
-import { parseReference } from '../drivers/oci/reference.ts';
 import { createRegistry } from '../drivers/registry.ts';
 import type { Fleet } from '../model/fleet.ts';
 import type { ReadRelease } from '../model/registry.ts';
@@ -13,13 +12,18 @@ export type AllowedRegistries = 'named' | 'any';
 export type FleetRegistry = {
   readonly readRelease: (reference: string, field: string) => Promise<ReadRelease>;
   readonly resolve: (image: string, field: string) => Promise<Pick<ResolvedService, 'reference' | 'digest'>>;
+  /** Of an image that hosts ask for themselves. Throws WrongInput when its registry is none of those allowed. */
+  readonly assertAllowed: (image: string, field: string) => void;
 };
 
 export function openFleetRegistry({ registries }: Fleet, allowed: AllowedRegistries): FleetRegistry {
   const registry = createRegistry(registries);
   const known = allowed === 'any' ? null : Object.keys(registries);
-  const ask = async <Result>(image: string, field: string, read: () => Promise<Result>): Promise<Result> => {
+  const assertAllowed = (image: string, field: string): void => {
     if (known !== null) assertNamed(image, field, known);
+  };
+  const ask = async <Result>(image: string, field: string, read: () => Promise<Result>): Promise<Result> => {
+    assertAllowed(image, field);
     return askRegistry(field, read);
   };
   return {
@@ -28,13 +32,13 @@ export function openFleetRegistry({ registries }: Fleet, allowed: AllowedRegistr
       const { repository, digest } = await ask(image, field, () => registry.resolve(image));
       return { reference: `${repository}@${digest}`, digest };
     },
+    assertAllowed,
   };
 }
 
 /** Whoever may ask the API must not make the platform speak to any host that they like. */
 function assertNamed(image: string, field: string, known: readonly string[]): void {
   const registry = registryOf(image);
-  // What can't be read as a reference is refused with its own words.
   if (registry === null || known.includes(registry)) return;
   const names = known.join(', ') || 'none';
   throw new WrongInput(
@@ -43,11 +47,8 @@ function assertNamed(image: string, field: string, known: readonly string[]): vo
   );
 }
 
+/** Whatever an engine would take for a registry, be the rest a reference or not; null: a name that only a host may know. */
 function registryOf(image: string): string | null {
-  try {
-    return parseReference(image).registry;
-  } catch (error) {
-    if (error instanceof RangeError) return null;
-    throw error;
-  }
+  const [first = '', ...rest] = image.split('/');
+  return rest.length > 0 && /[.:]|^localhost$/i.test(first) ? first : null;
 }

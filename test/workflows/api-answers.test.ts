@@ -13,7 +13,7 @@ import { openAskedParts } from './asked-site.ts';
 /** At night; the ordinary run takes the bounds of every field, and a few requests of any kind. */
 const LEAST_CASES = isNightly ? 20_000 : 1_500;
 /** Requests of any kind, of each operation: many operations have no more than a few. */
-const EXAMPLES = isNightly ? 1_200 : 5;
+const EXAMPLES = isNightly ? 400 : 5;
 /** Longest; ms. */
 const WITHIN_MS = isNightly ? 60 * 60_000 : 5 * 60_000;
 /** Operations of which some requests are taken, so that it is not their bodies alone that are judged. */
