@@ -1,16 +1,15 @@
 import type { Command } from 'commander';
 import { buildAgent } from '../../agent/build.ts';
-import { loadFleet, nearestFleetFile } from '../../drivers/fleet-file.ts';
 import { parseReference } from '../../drivers/oci/reference.ts';
-import { createRegistry, type Published, type Publisher } from '../../drivers/registry.ts';
+import type { Published } from '../../drivers/registry.ts';
 import { buildRelease, type BuiltRelease } from '../../drivers/release/build.ts';
 import { manifestJsonSchema } from '../../drivers/release/json-schema.ts';
-import { DocumentProblems } from '../../drivers/yaml-document.ts';
-import { RegistryError, type ReadRelease } from '../../model/registry.ts';
+import type { ReadRelease } from '../../model/registry.ts';
 import { apiFromEnvironment } from './api-options.ts';
 import { parsedBy, withFleet } from './context.ts';
 import { exitCodes, fail } from './exit.ts';
 import { outputOf, withExamples, type CommonOptions } from './output.ts';
+import { openRegistry, settled } from './publishing.ts';
 import { buildLines, releaseLines } from './release-lines.ts';
 
 type BuildFlags = CommonOptions & { readonly push?: string; readonly output?: string };
@@ -88,24 +87,4 @@ async function readRelease(reference: string): Promise<ReadRelease> {
 
 function showDocument({ ref, release, sizeBytes, layers }: ReadRelease): object {
   return { ...ref, reference: `${ref.repository}@${ref.digest}`, sizeBytes, layers, release };
-}
-
-/** With the fleet file's registries; a release can be made and shown without a fleet, too. */
-function openRegistry(): Publisher {
-  const file = nearestFleetFile();
-  return createRegistry(file === null ? {} : loadFleet(file).registries);
-}
-
-/** What was wrong with the input, or which service did not answer, as the exit code. */
-async function settled(action: () => Promise<void>): Promise<void> {
-  try {
-    await action();
-  } catch (error) {
-    if (error instanceof DocumentProblems) fail(exitCodes.wrongInput, error.message, { cause: error });
-    if (error instanceof RegistryError) {
-      const code = error.kind === 'unreachable' ? exitCodes.unreachable : exitCodes.wrongInput;
-      fail(code, error.message, { cause: error });
-    }
-    throw error;
-  }
 }

@@ -1,13 +1,10 @@
 import type { Command } from 'commander';
-import { loadFleet, nearestFleetFile } from '../../drivers/fleet-file.ts';
 import { parseReference } from '../../drivers/oci/reference.ts';
-import { createRegistry } from '../../drivers/registry.ts';
-import { DocumentProblems } from '../../drivers/yaml-document.ts';
-import { RegistryError } from '../../model/registry.ts';
 import { buildOf, type BuildId } from '../../model/upgrader.ts';
 import { openFleet, parsedBy } from './context.ts';
 import { exitCodes, fail } from './exit.ts';
 import { outputOf, withExamples, type CommonOptions } from './output.ts';
+import { openRegistry, settled } from './publishing.ts';
 import { upgraderLines } from './upgrader-lines.ts';
 
 type BuildFlags = CommonOptions & { readonly push?: string; readonly output?: string };
@@ -49,9 +46,8 @@ async function build(flags: BuildFlags): Promise<void> {
   const output = outputOf(flags);
   if (flags.push !== undefined && parsedBy(parseReference, flags.push).digest !== null)
     fail(exitCodes.wrongInput, `expected a reference without a digest to push to, got ${flags.push}`);
-  const file = nearestFleetFile();
   await settled(async () => {
-    const registry = createRegistry(file === null ? {} : loadFleet(file).registries);
+    const registry = openRegistry();
     const { buildUpgraderImage, pushUpgrader } = await import('../upgrader-build.ts');
     const built = await buildUpgraderImage(flags.output);
     const published = flags.push === undefined ? null : await pushUpgrader(registry, flags.push, built);
@@ -84,15 +80,4 @@ async function status(flags: CommonOptions): Promise<void> {
   const found = await upgraderStatus(fleet);
   if (output.json) output.document(found);
   else for (const line of upgraderLines(found)) output.say(line);
-}
-
-/** What was wrong with the input, or which service did not answer, as the exit code. */
-async function settled(action: () => Promise<void>): Promise<void> {
-  try {
-    await action();
-  } catch (error) {
-    if (error instanceof DocumentProblems) fail(exitCodes.wrongInput, error.message, { cause: error });
-    if (!(error instanceof RegistryError)) throw error;
-    fail(error.kind === 'unreachable' ? exitCodes.unreachable : exitCodes.wrongInput, error.message, { cause: error });
-  }
 }
