@@ -13,9 +13,13 @@ const LAB_TIMEOUT_MS = 300_000;
 const PART_HOOK_MS = 180_000;
 const LAB_HOOK_MS = 600_000;
 
+/** Emulated machines take minutes for what a container does in seconds; the first time on a machine theirs are made. */
+const MACHINE_TIMEOUT_MS = 1_500_000;
+const VIRTUAL_MACHINES = ['test/e2e/kernel*.test.ts'];
+
 /**
- * unit: nothing outside the process · parts: real etcd, engine, Temporal · e2e: the lab, one file after another.
- * They run in this order, none beside another.
+ * unit: nothing outside the process · parts: real etcd, engine, Temporal · e2e: the lab, one file after another · vm: the lab on virtual machines.
+ * They run in this order, none beside another, but for vm: each machine is one thread and mostly waits, beside e2e.
  */
 export default defineConfig({
   test: {
@@ -47,11 +51,22 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          exclude: VIRTUAL_MACHINES,
           globalSetup: ['test/setup/lab.ts'],
           setupFiles: ['test/setup/lab-is-up.ts'],
           fileParallelism: false,
           testTimeout: LAB_TIMEOUT_MS,
           hookTimeout: LAB_HOOK_MS,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: 'vm',
+          include: VIRTUAL_MACHINES,
+          fileParallelism: false,
+          testTimeout: MACHINE_TIMEOUT_MS,
+          hookTimeout: MACHINE_TIMEOUT_MS,
           sequence: { groupOrder: 2 },
         },
       },

@@ -1,8 +1,15 @@
 import { cancellationSignal, heartbeat } from '@temporalio/activity';
-import type { Order } from '../model/bus.ts';
+import type { Order, Report } from '../model/bus.ts';
 import { isSameOrder } from '../model/bus.ts';
 import type { FleetId, HostId } from '../model/ids.ts';
-import { judgeSilence, look, startSilenceWatch, type SilenceLimits, type SilenceWatch } from '../model/silence.ts';
+import {
+  judgeSilence,
+  look,
+  restartOf,
+  startSilenceWatch,
+  type SilenceLimits,
+  type SilenceWatch,
+} from '../model/silence.ts';
 import type { HostHeartbeat } from '../model/upgrade.ts';
 import { readHostLevel, type HostLevel, type HostLevels } from './host-levels.ts';
 import type { Ports } from './ports.ts';
@@ -79,7 +86,7 @@ async function lookCloser<Found>(
   if (level === null) return { end: null, silence: look(before, { at: clock.now(), reachable: false }) };
   const found = wait.judge(level, clock.now());
   if (found !== null) return { end: { end: 'found', found }, silence: before };
-  if (reportPhase(wait, level) === null) await wait.uphold?.(level);
+  if (ownReport(wait, level) === null) await wait.uphold?.(level);
   const silence = look(before, toLook(wait, level, clock.now()));
   const verdict = judgeSilence(silence, wait.limits);
   if (verdict === 'waiting') return { end: null, silence };
@@ -92,21 +99,23 @@ function isLookNeeded(
   level: HostLevel | null,
   { silence, now }: { readonly silence: SilenceWatch; readonly now: number },
 ): boolean {
-  if (level?.alive == null || reportPhase(wait, level) === null) return true;
+  if (level?.alive == null || ownReport(wait, level) === null) return true;
   return now > silence.startedAt + wait.limits.deadlineMs;
 }
 
-function reportPhase({ order }: HostWait<unknown>, { report }: HostLevel): SilenceWatch['phase'] {
-  return report !== null && isSameOrder(report, order) ? report.phase : null;
-}
+/** What the agent says of the order in question; null: nothing yet. */
+const ownReport = ({ order }: HostWait<unknown>, { report }: HostLevel): Report | null =>
+  report !== null && isSameOrder(report, order) ? report : null;
 
 function toLook(wait: HostWait<unknown>, level: HostLevel, at: number): Parameters<typeof look>[1] {
   const { alive, reportRevision } = level;
-  return { at, reachable: true, alive: alive !== null, reportRevision, phase: reportPhase(wait, level) };
+  const report = ownReport(wait, level);
+  const restart = report === null ? 'none' : restartOf(report);
+  return { at, reachable: true, alive: alive !== null, reportRevision, restart };
 }
 
 function beat(wait: HostWait<unknown>, level: HostLevel | null, silence: SilenceWatch): void {
-  const report = level !== null && reportPhase(wait, level) !== null ? level.report : null;
+  const report = level === null ? null : ownReport(wait, level);
   const step = report?.step ?? null;
   const beat: HostHeartbeat = {
     host: wait.host,

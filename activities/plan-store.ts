@@ -116,7 +116,9 @@ export class PlanStore {
 export function createLoadWave(plans: PlanStore): Activities['loadWave'] {
   return async (input) => {
     const hosts = hostsOf(await plans.load(input), input.wave);
-    return { hosts: hosts.slice(input.offset, input.offset + MAX_WAVE_HOSTS), total: hosts.length };
+    // A workflow asks for neither kernel nor engine, and with them a page would be near a payload's bound.
+    const page = hosts.slice(input.offset, input.offset + MAX_WAVE_HOSTS).map(({ name, from }) => ({ name, from }));
+    return { hosts: page, total: hosts.length };
   };
 }
 

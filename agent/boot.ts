@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { release } from 'node:os';
 import { dirname } from 'node:path';
 import { mustRun } from './commands.ts';
 import { writeDurably } from './durable.ts';
@@ -20,6 +21,7 @@ export function hostBoot(places: Places): Boot {
   const bootId = sha256(`${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8')}\n${readMark(places.bootMark)}`);
   return {
     bootId: () => bootId.slice(0, ID_DIGITS),
+    kernel: release,
     reboot: async () => {
       await mustRun(['systemctl', 'reboot'], { timeoutMs: ASK_MS });
     },

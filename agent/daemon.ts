@@ -21,8 +21,8 @@ import { openReleases } from './releases.ts';
 import { createHostSteps } from './steps/host-steps.ts';
 import { busOnTrial } from './trial/on-trial.ts';
 
-/** The host's own engine; only container steps need it. */
-const ENGINE_ENDPOINT = 'unix:///var/run/docker.sock';
+/** The host's own engine; only steps with containers need it. */
+const OWN_ENGINE = { endpoint: 'unix:///var/run/docker.sock', tls: null } as const;
 
 /** The daemon on a host: the core over the real host. Ends when it is killed, or with a bug. */
 export async function runDaemon(config: AgentConfig, places: Places, version: string): Promise<never> {
@@ -39,7 +39,7 @@ export async function runDaemon(config: AgentConfig, places: Places, version: st
       clock: hostClock,
       disk: openDisk(places),
       releases: openReleases(places, parseRelease),
-      steps: createHostSteps(places, createEngine({ endpoint: ENGINE_ENDPOINT, tls: null }, host)),
+      steps: createHostSteps(places, createEngine(OWN_ENGINE, host)),
       probes: hostProbes,
       quorum: createQuorum(config.etcd),
       boot: hostBoot(places),

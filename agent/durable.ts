@@ -11,6 +11,16 @@ export function syncFolder(path: string): void {
   }
 }
 
+/** Puts on the disk what another program wrote to the file. */
+export function syncFile(path: string): void {
+  const file = openSync(path, 'r');
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** Replaces a file in one step, on the disk when it returns: readers and power cuts see the old or the new, whole. */
 export function writeDurably(path: string, content: string | Uint8Array, mode = 0o644): void {
   mkdirSync(dirname(path), { recursive: true });

@@ -4,6 +4,8 @@ import { z } from 'zod';
 import type { AgentPhase } from '../model/agent-phase.ts';
 import type { HostFacts, InstalledRelease } from '../model/bus.ts';
 import { parseDigest } from '../model/ids.ts';
+import { bootLoaderFacts } from './boot-loader/boot-loader.ts';
+import { findBootLoader } from './boot-loader/find.ts';
 import { freeSpace } from './disk-space.ts';
 import { driftReader, type DriftReader } from './drift.ts';
 import { isInstalled, readPackages } from './dpkg-status.ts';
@@ -12,6 +14,8 @@ import type { Places } from './places.ts';
 
 /** How long facts stay good; ms. Reading them takes a few ms of the host's time. */
 const FRESH_MS = 30_000;
+/** The Docker Engine's own package, as Debian, Docker and others call it. */
+const ENGINE_PACKAGES = ['docker.io', 'docker-ce', 'moby-engine'];
 /** Most packages that facts name, so that a sign of life stays small. */
 const MAX_PACKAGES = 64;
 
@@ -40,6 +44,8 @@ export function readFacts(places: Places, { agent, phase, packages, drift }: Fac
     agent,
     phase,
     packages: packageFacts(places, packages),
+    bootLoader: bootLoaderFacts(findBootLoader(places)),
+    engine: engineFacts(places),
     drift: drift(),
   };
 }
@@ -64,6 +70,13 @@ function packageFacts(places: Places, asked: readonly string[]): HostFacts['pack
     facts[name] = { version: status.version, restorable: findKeptPackage(places, name, status) !== null };
   }
   return facts;
+}
+
+function engineFacts(places: Places): HostFacts['engine'] {
+  const found = readPackages(places.root, new Set(ENGINE_PACKAGES));
+  const name = ENGINE_PACKAGES.find((one) => isInstalled(found.get(one)));
+  const version = name === undefined ? undefined : found.get(name)?.version;
+  return name === undefined || version === undefined ? null : { package: name, version };
 }
 
 /** Damage is not this reader's to report: the agent's journals are the truth. */

@@ -48,3 +48,6 @@ export const aliveMark = (places: Places): string => join(places.state, 'agent-a
 
 /** Holds the version of the agent on trial that saw its own sign of life on the bus. Trial programs of other versions read it. */
 export const busMark = (places: Places): string => join(places.state, 'agent-on-bus');
+
+/** Kernels that refit installed on the host. */
+export const kernelsFile = (places: Places): string => join(places.state, 'kernels.json');

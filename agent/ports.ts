@@ -73,7 +73,7 @@ export type StepPlace = {
 export type Verified = { readonly problem: string | null; readonly measured: Readonly<Record<string, string>> };
 export type Probed = { readonly ok: boolean; readonly evidence: string };
 
-/** The effects on the host. Failures of the world throw. `reboot` steps go through Boot instead. */
+/** The effects on the host. Failures of the world throw. `reboot` and `boot` steps go through Boot instead. */
 export interface HostSteps {
   /** Whether the step's effect is there; decides what happened when the agent was killed in the middle. Changes nothing. */
   check(step: HostStep, place: StepPlace): Promise<boolean>;
@@ -85,6 +85,8 @@ export interface HostSteps {
   undo(step: HostStep, place: StepPlace): Promise<void>;
   /** After every step was undone, forward: brings back what runs. Idempotent. */
   settle(step: HostStep, place: StepPlace): Promise<void>;
+  /** Whether what was undone takes effect with a restart only, which has to come before `settle`. */
+  needsRestart(step: HostStep, place: StepPlace): Promise<boolean>;
   /** Why it can't begin without an operator's answer, for people; null: it can. Changes nothing. */
   question(step: HostStep, place: StepPlace): Promise<string | null>;
   /** Whether the step could work here; changes nothing. */
@@ -107,6 +109,8 @@ export interface Quorum {
 export interface Boot {
   /** Another after every boot. */
   bootId(): string;
+  /** The kernel that runs, as `uname -r` says it. */
+  kernel(): string;
   /** Asks for a reboot and returns; the process ends some time after. */
   reboot(): Promise<void>;
 }

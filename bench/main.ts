@@ -7,8 +7,9 @@ import type { Fleet } from '../model/fleet.ts';
 import { measureAnsible } from './ansible.ts';
 import { measurePutToWatch, watchChain } from './hand-off.ts';
 import { measureInPlace } from './in-place.ts';
+import { measureKernel } from './kernel.ts';
 import { publishNoop } from './noop-release.ts';
-import { reportAnsible, reportHandOff, reportInPlace, reportOverhead } from './report.ts';
+import { reportAnsible, reportHandOff, reportInPlace, reportKernel, reportOverhead } from './report.ts';
 import { readUpgradeTimes, type UpgradeTimes } from './upgrade-times.ts';
 
 /** A lab of its own: a host is of one platform, and the demo's must stay what it is. */
@@ -55,6 +56,7 @@ async function main(): Promise<void> {
   } finally {
     if (!wasUp) await lab.down(say);
   }
+  reportKernel(await measureKernel(say));
 }
 
 /** Each call publishes one more release and brings the fleet to it. */

@@ -1,6 +1,7 @@
 import type { AnsibleTimes } from './ansible.ts';
 import type { HandOffs } from './hand-off.ts';
 import type { Outages } from './in-place.ts';
+import type { KernelTimes } from './kernel.ts';
 import { formatSummary, summarize } from './statistics.ts';
 import type { UpgradeTimes } from './upgrade-times.ts';
 
@@ -81,6 +82,15 @@ export function reportInPlace([own, ...others]: readonly Outages[]): void {
   print(
     `  goals: ${goal('docker-compose', GOALS.shareOfCompose)} compose's; ${goal('bare', GOALS.shareOfRestart)} a bare stop and start's`,
   );
+}
+
+/** What refit does more than a package and a restart: download, falling back set up, health, the report. */
+export function reportKernel({ byHand, refit }: KernelTimes): void {
+  const own = refit.install + refit.restart + refit.verify;
+  print(`one virtual machine to another kernel, by hand: install ${byHand.install} s, restart ${byHand.restart} s`);
+  print(`  by refit: install ${refit.install} s, restart ${refit.restart} s, verify ${refit.verify} s`);
+  print(`  on the host ${(own / byHand.whole).toFixed(2)} of the time by hand`);
+  print(`  from the command to its end ${refit.whole} s, with the agent's and the release's download`);
 }
 
 const verdict = (value: number, goal: number): string => `${goal} ms: ${value <= goal ? 'reached' : 'missed'}`;

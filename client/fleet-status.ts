@@ -1,4 +1,5 @@
 import type { AgentPhase } from '../model/agent-phase.ts';
+import type { Report } from '../model/bus.ts';
 import type { EngineInfo } from '../model/engine.ts';
 import type { Fleet } from '../model/fleet.ts';
 import type { HostId } from '../model/ids.ts';
@@ -19,10 +20,18 @@ export type HostStatus = {
   readonly kernel: string | null;
   /** Version of the Docker Engine; null: it doesn't answer. */
   readonly engine: string | null;
+  /** Of the host itself, as its last upgrade measured it: its kernel, its engine, and what became of its containers meanwhile. */
+  readonly measured: Readonly<Record<string, string>>;
   readonly alive: boolean;
   /** ms since the epoch, by the host's clock. */
   readonly lastReportAt: number | null;
 };
+
+/** Of what reports measure, what is the host's own; packages and files are too many for a list of hosts. */
+const HOST_MEASURES = [
+  ...['kernel', 'engine', 'live-restore'],
+  ...['containers:kept', 'containers:restarted', 'containers:gone'],
+] as const;
 
 /** Every host of the fleet: what its agent says on the bus, and what its engine says. Throws Unreachable without etcd. */
 export async function fleetStatus(fleet: Fleet): Promise<readonly HostStatus[]> {
@@ -40,10 +49,19 @@ export function hostStatus({ host, report, alive }: HostOnBus, engine: EngineInf
     agent: alive?.agent ?? report?.agent ?? null,
     kernel: alive?.facts.kernel ?? engine?.kernel ?? null,
     engine: engine?.version ?? null,
+    measured: hostMeasures(report?.measured ?? {}),
     alive: alive !== null,
     lastReportAt: report?.changedAt ?? null,
   };
 }
+
+const hostMeasures = (measured: Report['measured']): HostStatus['measured'] =>
+  Object.fromEntries(
+    HOST_MEASURES.flatMap((name) => {
+      const value = measured[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
 
 const engineOf = (answer: EngineInfo | string | undefined): EngineInfo | null =>
   typeof answer === 'object' ? answer : null;

@@ -83,10 +83,7 @@ function hopChanges(before: SavedHop, after: Hop): readonly string[] {
 
 type Part = { readonly name: string };
 
-const asPart = ({ id, type }: { readonly id: string; readonly type: string }): Part & { readonly type: string } => ({
-  name: id,
-  type,
-});
+const asPart = ({ id, type, to }: SavedHop['steps'][number]): Part => ({ name: id, ...{ type, to } });
 
 function partChanges(what: string, before: readonly Part[], after: readonly Part[]): readonly string[] {
   const known = new Map(before.map((part) => [part.name, textOf(part)]));

@@ -11,7 +11,7 @@ import type { Digest, HostId } from '../model/ids.ts';
 import { latestWord } from '../model/latest-word.ts';
 import { createPathFinder } from '../model/path.ts';
 import type { Hop } from '../model/plan.ts';
-import { planHops, planTreeText, stopsOnPaths, type Stop } from '../model/plan-hops.ts';
+import { planHops, planTreeText, stopsOnPaths, type HostOnPath, type Stop } from '../model/plan-hops.ts';
 import type { Policy } from '../model/policy.ts';
 import { hostOnPath, installedOf, type HostReading, type HostWithPath } from '../model/preflight.ts';
 import { judgePreflight } from '../model/preflight-findings.ts';
@@ -68,7 +68,11 @@ export async function planFromReadings(
     const reading = hostReading(host, engine);
     return { ...reading, path: findPath(installedOf(reading)) };
   });
-  const onPaths = readings.map((reading) => hostOnPath(reading, ref));
+  const onPaths = readings.map((reading, index) => ({
+    // Where no agent lives the engine knows the kernel, too.
+    ...kernelOf(inOrder[index]?.engine),
+    ...hostOnPath(reading, ref),
+  }));
   const stops = stopsOnPaths(onPaths, ref, versions);
   const chain = await readChain(registry, target, stops);
   const releases = [...chain.releases, target];
@@ -88,6 +92,9 @@ export async function planFromReadings(
     ...(selfUpgrade !== null && { selfUpgrade }),
   };
 }
+
+const kernelOf = (engine: EngineInfo | string | undefined): Pick<HostOnPath, 'kernel'> =>
+  typeof engine === 'object' ? { kernel: engine.kernel } : {};
 
 function planItself(
   { fleet, target, hops }: { readonly fleet: Fleet; readonly target: ReadRelease; readonly hops: number },

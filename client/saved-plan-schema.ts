@@ -19,13 +19,15 @@ const wave = z.object({
   gatekeeper: z.boolean(),
   hosts: z.array(host),
 });
+/** What a step brings is compared as a whole. */
+const step = z.object({ id: z.string(), type: z.string(), to: z.unknown().optional() });
 /** Compared as a whole: what it says besides its name is not looked at here. */
 const part = z.looseObject({ name: z.string() });
 const hop = z.object({
   to: z.string(),
   release: z.object({ digest }),
   risks: z.array(part),
-  steps: z.array(z.object({ id: z.string(), type: z.string() })),
+  steps: z.array(step),
   waves: z.array(wave),
   alreadyThere: z.array(host),
   services: z.array(part),

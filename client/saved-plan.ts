@@ -2,7 +2,7 @@ import { DocumentProblems, formatPath, parseYaml, schemaProblems, type Problem }
 import type { PlannedUpgrade } from './plan-upgrade.ts';
 import { PLAN_VERSION, savedPlan, type SavedPlan } from './saved-plan-schema.ts';
 
-/** Largest plan that is read; characters. Ten thousand hosts in all the hops that an upgrade may have are some 20 million. */
+/** Largest plan that is read; characters. Ten thousand hosts in all the hops that an upgrade may have are some 40 million, with kernel and engine of each. */
 const MAX_LENGTH = 64 * 1024 ** 2;
 /** Faults of a file that are told: the first say what it is. */
 const MAX_FAULTS = 20;

@@ -58,6 +58,9 @@ const facts = z.object({
   agent: z.string().nullable(),
   phase,
   packages: z.record(z.string(), z.object({ version: z.string(), restorable: z.boolean() })),
+  // Agents of before kernels and engines were upgraded.
+  bootLoader: z.object({ name: z.string().nullable(), problem: z.string().nullable() }).nullable().default(null),
+  engine: z.object({ package: z.string(), version: z.string() }).nullable().default(null),
   // Agents of before they looked.
   drift: z.array(z.string()).max(MAX_DRIFT).default([]),
 });

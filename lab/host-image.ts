@@ -29,7 +29,9 @@ export async function ensureHostImage(say: Say): Promise<string> {
     await docker(['load', '--quiet', '--input', cached], { deadlineMs: BUILD_DEADLINE_MS });
     return image;
   }
-  await build(image, say);
+  const base = await ensureBase(say);
+  say('installing the packages of a lab host into its image (about 15 s)');
+  await buildImage({ image, folder: source, base });
   await keep(image, cached);
   return image;
 }
@@ -47,9 +49,8 @@ export async function sourceKey(folder: string): Promise<string> {
   return hash.digest('hex').slice(0, 12);
 }
 
-async function build(image: string, say: Say): Promise<void> {
-  const base = await ensureBase(say);
-  say('installing the packages of a lab host into its image (about 15 s)');
+/** Builds the image out of the folder's Dockerfile. */
+export async function buildImage({ image, folder, base }: Record<'image' | 'folder' | 'base', string>): Promise<void> {
   const args = [
     'build',
     '--network=host',
@@ -59,13 +60,14 @@ async function build(image: string, say: Say): Promise<void> {
     `BASE=${base}`,
     '--tag',
     image,
-    source,
+    folder,
   ];
   // The old builder needs no plugin, and every engine still has it.
   await docker(args, { deadlineMs: BUILD_DEADLINE_MS, env: { DOCKER_BUILDKIT: '0' } });
 }
 
-async function ensureBase(say: Say): Promise<string> {
+/** Debian itself, for images of the lab. Returns its name. */
+export async function ensureBase(say: Say): Promise<string> {
   if (await hasImage(PUBLIC_BASE)) return PUBLIC_BASE;
   if (await hasImage(OWN_BASE)) return OWN_BASE;
   say(`fetching ${PUBLIC_BASE}`);
@@ -107,11 +109,11 @@ async function keep(image: string, cached: string): Promise<void> {
   for (const tag of tags.filter((each) => each !== image)) await tryDocker(['image', 'rm', tag]);
 }
 
-async function hasImage(image: string): Promise<boolean> {
+export async function hasImage(image: string): Promise<boolean> {
   return (await tryDocker(['image', 'inspect', '--format', '{{.Id}}', image])).exitCode === 0;
 }
 
-async function isFile(path: string): Promise<boolean> {
+export async function isFile(path: string): Promise<boolean> {
   return stat(path).then(
     (found) => found.isFile(),
     () => false,

@@ -9,9 +9,14 @@ import { containerName, type LabPaths } from './paths.ts';
 import { hasFullPrivileges, hostPrivileges } from './privileges.ts';
 import type { Say } from './programs.ts';
 import type { LabHost, LabState } from './state.ts';
+import { emulator, machineOptions } from './vm/emulator.ts';
+import { GUEST, startMachine } from './vm/machine.ts';
+import type { Template } from './vm/template.ts';
 
 /** A host is up a second or two after its start; with many hosts on two cores it takes longer. */
 const BOOT_DEADLINE_MS = 120_000;
+/** Emulated, the first boot after another takes a minute and a half, and that long again with three beside each other. */
+const MACHINE_BOOT_DEADLINE_MS = 420_000;
 
 /** Lines of a host's journal that are shown when it does not come up. */
 const JOURNAL_LINES = '15';
@@ -23,6 +28,8 @@ export type HostContext = {
   readonly state: LabState;
   readonly paths: LabPaths;
   readonly image: string;
+  /** Of virtual machines; null: hosts are containers. */
+  readonly template: Template | null;
   readonly containers: ReadonlyMap<string, string>;
   readonly say: Say;
 };
@@ -38,21 +45,24 @@ export async function ensureHost(context: HostContext, host: LabHost): Promise<v
 }
 
 /** What a host's first process says of the whole host: running, degraded, starting, … */
-export async function systemState(container: string): Promise<string> {
-  const answer = await tryDocker(['exec', container, 'systemctl', 'is-system-running']);
+export async function systemState(inside: readonly string[]): Promise<string> {
+  const answer = await tryDocker([...inside, 'systemctl', 'is-system-running']);
   return (answer.stdout.trim() === '' ? answer.stderr.trim() : answer.stdout.trim()) || 'no answer';
 }
 
+/** The engine's command line for a command inside a host, up to the command itself. */
+export const insideHost = ({ lab, vm }: Pick<LabState, 'lab' | 'vm'>, host: string): readonly string[] => [
+  'exec',
+  containerName(lab, host),
+  ...(vm ? [GUEST] : []),
+];
+
 async function create(context: HostContext, host: LabHost): Promise<void> {
+  if (context.template !== null) return createMachine(context, host, context.template);
   const { lab } = context.state;
   const cgroup = await docker(['info', '--format', '{{.CgroupVersion}}']);
   const status = await readFile('/proc/self/status', 'utf8').catch(() => '');
   const privileges = hostPrivileges(hasFullPrivileges(status), cgroup === '1' ? 1 : 2);
-  const ports = new Map<number, number>([
-    [INSIDE.engine, host.ports.engine],
-    [INSIDE.http, host.ports.http],
-  ]);
-  if (host.ports.etcd !== null) ports.set(INSIDE.etcd, host.ports.etcd);
   await createContainer({
     lab,
     folder: context.paths.folder,
@@ -60,7 +70,7 @@ async function create(context: HostContext, host: LabHost): Promise<void> {
     alias: host.name,
     address: host.address,
     image: context.image,
-    ports,
+    ports: publishedPorts(host),
     volumes: new Map([
       ['docker', '/var/lib/docker'],
       ['containerd', '/var/lib/containerd'],
@@ -70,26 +80,54 @@ async function create(context: HostContext, host: LabHost): Promise<void> {
   });
 }
 
+function publishedPorts(host: LabHost): ReadonlyMap<number, number> {
+  const ports = new Map<number, number>([
+    [INSIDE.engine, host.ports.engine],
+    [INSIDE.http, host.ports.http],
+  ]);
+  if (host.ports.etcd !== null) ports.set(INSIDE.etcd, host.ports.etcd);
+  return ports;
+}
+
+/** The container of an emulator; the host's own disk is its volume. */
+async function createMachine(context: HostContext, host: LabHost, template: Template): Promise<void> {
+  const { accelerator, image, folder } = template;
+  await createContainer({
+    lab: context.state.lab,
+    folder: context.paths.folder,
+    name: host.name,
+    alias: host.name,
+    address: host.address,
+    image,
+    ports: publishedPorts(host),
+    volumes: new Map([['disk', '/disk']]),
+    options: [...machineOptions(accelerator), `--volume=${folder}:/template:ro`],
+    command: ['/usr/local/bin/machine', ...emulator(accelerator)],
+  });
+}
+
 /** The configuration is laid in before each start, so that a start which was cut short is made good. */
 async function start(context: HostContext, host: LabHost): Promise<void> {
   const name = containerName(context.state.lab, host.name);
   const folder = await writeHostConfig(context.paths, host, context.state);
+  if (context.state.vm) return startMachine({ container: name, host: host.name, config: folder });
   await docker(['cp', `${folder}/.`, `${name}:/`]);
   await docker(['start', name]);
 }
 
 async function waitUntilUp(context: HostContext, host: LabHost): Promise<void> {
   const container = containerName(context.state.lab, host.name);
-  const evidence = (): Promise<string> => journal(container);
-  const wait = { deadlineMs: BOOT_DEADLINE_MS, evidence };
-  const state = await waitFor({ ...wait, what: `${host.name} to finish its boot` }, () => lookAtSystem(container));
-  if (state === 'degraded') context.say(`${host.name} is up, but not all of it: ${await failedUnits(container)}`);
+  const inside = insideHost(context.state, host.name);
+  const evidence = (): Promise<string> => journal(container, inside);
+  const wait = { deadlineMs: context.state.vm ? MACHINE_BOOT_DEADLINE_MS : BOOT_DEADLINE_MS, evidence };
+  const state = await waitFor({ ...wait, what: `${host.name} to finish its boot` }, () => lookAtSystem(inside));
+  if (state === 'degraded') context.say(`${host.name} is up, but not all of it: ${await failedUnits(inside)}`);
   const identity = await readIdentity(context.paths);
   await waitFor({ ...wait, what: `the engine of ${host.name}` }, () => lookAtEngine(host, identity));
 }
 
-async function lookAtSystem(container: string): Promise<Look<string>> {
-  const state = await systemState(container);
+async function lookAtSystem(inside: readonly string[]): Promise<Look<string>> {
+  const state = await systemState(inside);
   return state === 'running' || state === 'degraded' ? ready(state) : notYet(state);
 }
 
@@ -104,17 +142,17 @@ async function readIdentity(paths: LabPaths): Promise<ClientIdentity> {
   return { ca, cert, key };
 }
 
-async function failedUnits(container: string): Promise<string> {
-  const units = await tryDocker(['exec', container, 'systemctl', '--failed', '--plain', '--no-legend']);
+async function failedUnits(inside: readonly string[]): Promise<string> {
+  const units = await tryDocker([...inside, 'systemctl', '--failed', '--plain', '--no-legend']);
   return units.stdout
     .split('\n')
     .map((line) => line.trim().split(/\s/)[0] ?? '')
     .join(', ');
 }
 
-async function journal(container: string): Promise<string> {
-  const failed = await failedUnits(container);
-  const lines = await tryDocker(['exec', container, 'journalctl', '--no-pager', '--lines', JOURNAL_LINES]);
+async function journal(container: string, inside: readonly string[]): Promise<string> {
+  const failed = await failedUnits(inside);
+  const lines = await tryDocker([...inside, 'journalctl', '--no-pager', '--lines', JOURNAL_LINES]);
   const boot = await tryDocker(['logs', '--tail', JOURNAL_LINES, container]);
   return [failed === '' ? '' : `failed units: ${failed}`, lines.stdout, boot.stdout, boot.stderr].join('\n');
 }

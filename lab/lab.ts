@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { isAlive, kill, signal, type Detached } from './detached.ts';
+import { docker, tryDocker } from './docker.ts';
 import { takeDown, type DownResult } from './down.ts';
+import { insideHost } from './host.ts';
 import { underLock } from './lock.ts';
 import { DEFAULT_LAB, cacheFolder, containerName, labPaths, parseLabName, type LabPaths } from './paths.ts';
 import { attempt, type Outcome, type Say } from './programs.ts';
@@ -27,6 +29,10 @@ export interface Lab {
     argv: readonly string[],
     options?: { readonly input?: string; readonly deadlineMs?: number },
   ): Promise<Outcome>;
+  /** Ends the host as a loss of power does: nothing of it has a word in that. */
+  cutPower(host: string): Promise<void>;
+  /** Returns when the host begins its boot. */
+  restorePower(host: string): Promise<void>;
   /** One more worker; it takes work when this returns. */
   startWorker(): Promise<Detached>;
   /** Sends the signal to every worker, or to the one; after SIGKILL it returns when they are gone. */
@@ -60,7 +66,16 @@ export function openLab(name: string = process.env['REFIT_LAB'] ?? DEFAULT_LAB, 
       return known === undefined ? undefined : labStatus(known, paths);
     },
     container: (host) => containerName(lab, host),
-    exec: (host, argv, options = {}) => execOn(containerName(lab, host), argv, options),
+    exec: async (host, argv, options = {}) => execOn((await state()) ?? { lab, vm: false }, host, { argv, ...options }),
+    cutPower: async (host) => {
+      // Off already is as good.
+      const { exitCode, stderr } = await tryDocker(['kill', containerName(lab, host)]);
+      if (exitCode !== 0 && !stderr.includes('is not running'))
+        throw new Error(`${host} has its power still: ${stderr}`);
+    },
+    restorePower: async (host) => {
+      await docker(['start', containerName(lab, host)]);
+    },
     ...processes(paths, async () => (await state()) ?? notUp(lab)),
   };
 }
@@ -98,12 +113,14 @@ function processes(paths: LabPaths, known: () => Promise<LabState>): ProcessCont
 }
 
 async function execOn(
-  container: string,
-  argv: readonly string[],
-  options: { readonly input?: string; readonly deadlineMs?: number },
+  lab: Pick<LabState, 'lab' | 'vm'>,
+  host: string,
+  options: { readonly argv: readonly string[]; readonly input?: string; readonly deadlineMs?: number },
 ): Promise<Outcome> {
-  const args = ['exec', ...(options.input === undefined ? [] : ['--interactive']), container, ...argv];
-  return attempt('docker', args, { deadlineMs: EXEC_DEADLINE_MS, ...options });
+  const { argv, ...rest } = options;
+  const [exec = '', ...inside] = insideHost(lab, host);
+  const args = [exec, ...(options.input === undefined ? [] : ['--interactive']), ...inside, ...argv];
+  return attempt('docker', args, { deadlineMs: EXEC_DEADLINE_MS, ...rest });
 }
 
 function notUp(what: string): never {

@@ -6,6 +6,8 @@ import type { LabHost, LabState } from './state.ts';
 
 /** Hosts of a lab when nothing is said: enough for a wave beside a gatekeeper, and for three etcd members. */
 const DEFAULT_HOSTS = 4;
+/** Virtual machines share the processors with everything else: enough for three etcd members. */
+const DEFAULT_MACHINES = 3;
 
 /** Temporal's own default ports, which people know. */
 const TEMPORAL_PORT = 7233;
@@ -24,13 +26,14 @@ export function checkHosts(lab: string, wanted: number | undefined, now: number)
 export async function planLab(
   lab: string,
   subnet: string,
-  options: { wanted: number | undefined; old: LabState | undefined },
+  options: { wanted: number | undefined; old: LabState | undefined; vm?: boolean },
 ): Promise<LabState> {
   // Nobody listens on the ports of a lab that does not run.
   const own = portsOf(options.old);
   const ports = pickPorts(lab, async (port) => !own.includes(port) && isFreeOnLoopback(port));
-  const base = options.old ?? (await emptyLab(lab, subnet, ports));
-  const count = Math.max(options.wanted ?? base.hosts.length, base.hosts.length) || DEFAULT_HOSTS;
+  const base = options.old ?? { ...(await emptyLab(lab, subnet, ports)), vm: options.vm === true };
+  const fallback = base.vm ? DEFAULT_MACHINES : DEFAULT_HOSTS;
+  const count = Math.max(options.wanted ?? base.hosts.length, base.hosts.length) || fallback;
   const members = base.hosts.length === 0 ? memberCount(count) : 0;
   const hosts = [...base.hosts];
   for (let index = hosts.length; index < count; index += 1) {
@@ -84,6 +87,7 @@ async function emptyLab(lab: string, subnet: string, ports: PortPicker): Promise
     workers: [],
     api: null,
     upgrader: null,
+    vm: false,
     secure: false,
   };
 }

@@ -27,6 +27,8 @@ const stateSchema = z.object({
   registry: z.object({ address: z.string(), port }),
   // A lab of before there was one; it gets one when it is brought up again.
   balancer: balancerSchema.nullable().default(null),
+  // Whether its hosts are virtual machines, each in the emulator that its container runs.
+  vm: z.boolean().default(false),
   // Whether its etcd takes certificates only, and knows hosts and fleet by them.
   secure: z.boolean().default(false),
   temporal: z.object({ port, uiPort: port, process: processSchema.nullable() }),

@@ -3,7 +3,7 @@ import { isAlive } from './detached.ts';
 import { engineVersion, labContainers } from './docker.ts';
 import { etcdHealth } from './etcd.ts';
 import { BALANCER_NAME, isHaproxyAlive, runtimeEndpoint, webUrl } from './haproxy.ts';
-import { systemState } from './host.ts';
+import { insideHost, systemState } from './host.ts';
 import { containerName, type LabPaths } from './paths.ts';
 import { REGISTRY_NAME, isRegistryAlive, registryEndpoint } from './registry.ts';
 import { upgraderHosts, type LabHost, type LabState } from './state.ts';
@@ -37,6 +37,8 @@ export type ApiStatus = {
 
 export type LabStatus = {
   readonly lab: string;
+  /** Whether its hosts are virtual machines. */
+  readonly vm: boolean;
   readonly hosts: readonly HostStatus[];
   readonly registry: { readonly name: string; readonly endpoint: string; readonly alive: boolean };
   /** null: a lab of before there was one. */
@@ -61,7 +63,7 @@ export async function labStatus(state: LabState, paths: Pick<LabPaths, 'folder'>
   const engine = await engineVersion();
   const containers = 'version' in engine ? await labContainers(state.lab) : undefined;
   const [hosts, balancer, etcd, registryAlive, temporalAlive, api] = await Promise.all([
-    Promise.all(state.hosts.map((host) => hostStatus(state.lab, host, containers))),
+    Promise.all(state.hosts.map((host) => hostStatus(state, host, containers))),
     balancerStatus(state),
     etcdHealth(state, paths),
     isRegistryAlive(state.registry.port),
@@ -72,6 +74,7 @@ export async function labStatus(state: LabState, paths: Pick<LabPaths, 'folder'>
   const worker = workers.find(({ alive }) => alive) ?? workers.at(-1);
   return {
     lab: state.lab,
+    vm: state.vm,
     hosts,
     registry: { name: REGISTRY_NAME, endpoint: registryEndpoint(state.registry.port), alive: registryAlive },
     balancer,
@@ -107,9 +110,9 @@ async function balancerStatus({ balancer }: LabState): Promise<BalancerStatus | 
   return { name: BALANCER_NAME, endpoint: runtimeEndpoint(balancer), url: webUrl(balancer), alive };
 }
 
-async function hostStatus(lab: string, host: LabHost, containers?: ReadonlyMap<string, string>): Promise<HostStatus> {
-  const container = containerName(lab, host.name);
+async function hostStatus(lab: LabState, host: LabHost, containers?: ReadonlyMap<string, string>): Promise<HostStatus> {
+  const container = containerName(lab.lab, host.name);
   const seen = containers === undefined ? 'unknown' : (containers.get(container) ?? 'missing');
-  const state = seen === 'running' ? await systemState(container) : seen;
+  const state = seen === 'running' ? await systemState(insideHost(lab, host.name)) : seen;
   return { name: host.name, container, state, address: host.address, ports: host.ports };
 }

@@ -20,6 +20,7 @@ import { readState, writeState, type LabState } from './state.ts';
 import { ensureTemporalCli } from './temporal-cli.ts';
 import { isTemporalAlive, startTemporal, waitForTemporal } from './temporal.ts';
 import { ensureUpgrader } from './upgrader.ts';
+import { ensureTemplate } from './vm/template.ts';
 import { startWorker } from './worker.ts';
 
 export type UpOptions = {
@@ -29,6 +30,8 @@ export type UpOptions = {
   readonly worker?: boolean;
   /** Whether etcd takes certificates only; as before, or not in a new lab, when nothing is said. */
   readonly secure?: boolean;
+  /** Whether hosts are virtual machines; as before, or not in a new lab, when nothing is said. */
+  readonly vm?: boolean;
   /** Where worker and API run; as before, or as processes in a new lab, when nothing is said. */
   readonly upgrader?: UpgraderKind;
   readonly say?: Say;
@@ -46,7 +49,10 @@ export async function bringUp(request: Request): Promise<UpResult> {
   const { lab, paths, options, say } = request;
   const old = await readState(paths.stateFile);
   const refusal =
-    checkHosts(lab, options.hosts, old?.hosts.length ?? 0) ?? checkUpgrader(request, old) ?? checkSecure(request, old);
+    checkHosts(lab, options.hosts, old?.hosts.length ?? 0) ??
+    checkUpgrader(request, old) ??
+    checkSecure(request, old) ??
+    checkMachines(request, old);
   if (refusal !== undefined) return { kind: 'refused', reason: refusal };
   await ensureEngine(say);
   const conflict = await findConflict(lab, paths, old);
@@ -54,7 +60,8 @@ export async function bringUp(request: Request): Promise<UpResult> {
   await needPrograms(['openssl'], say);
   const [image, temporalCli] = await Promise.all([ensureHostImage(say), ensureTemporalCli(say)]);
   const planned = await prepare(request, old);
-  const context = { state: planned, paths, image, containers: await labContainers(lab), say };
+  const template = planned.vm ? await ensureTemplate(say) : null;
+  const context = { state: planned, paths, image, template, containers: await labContainers(lab), say };
   const [, , , state] = await Promise.all([
     startHosts(context),
     ensureRegistry(context),
@@ -84,6 +91,16 @@ function checkSecure({ lab, options }: Request, old: LabState | undefined): stri
   return `the etcd of lab ${lab} takes everybody; take it down first with: refit lab down`;
 }
 
+/** Containers don't become machines, nor the other way round. */
+function checkMachines({ lab, options }: Request, old: LabState | undefined): string | undefined {
+  const { vm, upgrader } = options;
+  if (vm !== true) return undefined;
+  if (upgrader === 'containers')
+    return 'worker and API as containers on hosts need hosts that are containers themselves';
+  if (old === undefined || old.vm) return undefined;
+  return `the hosts of lab ${lab} are containers; take it down first with: refit lab down`;
+}
+
 /** The containers of a lab must be this folder's, and known to its state: else two labs would fight over them. */
 async function findConflict(lab: string, paths: LabPaths, old: LabState | undefined): Promise<string | undefined> {
   const folders = await labFolders(lab);
@@ -103,7 +120,7 @@ async function prepare({ lab, paths, options }: Request, old: LabState | undefin
   await ensureAuthority(paths.tlsFolder, lab);
   await ensureFleetIdentities(paths.tlsFolder, lab);
   const subnet = await ensureNetwork(lab, paths.folder);
-  const planned = await planLab(lab, subnet, { wanted: options.hosts, old });
+  const planned = await planLab(lab, subnet, { wanted: options.hosts, old, ...(options.vm === true && { vm: true }) });
   const isNew = old === undefined && options.upgrader === 'containers';
   const secure = planned.secure || (old === undefined && options.secure === true);
   const state = { ...planned, secure, ...(isNew ? { upgrader: { image: null, forwarder: null } } : {}) };
@@ -112,9 +129,10 @@ async function prepare({ lab, paths, options }: Request, old: LabState | undefin
 }
 
 async function startHosts(context: HostContext): Promise<void> {
-  const { lab, hosts } = context.state;
+  const { lab, hosts, vm } = context.state;
   const missing = hosts.filter(({ name }) => context.containers.get(containerName(lab, name)) !== 'running');
-  if (missing.length > 0) context.say(`starting ${missing.map(({ name }) => name).join(', ')} (about a second each)`);
+  const takes = vm ? 'emulated machines: half a minute, one that boots a minute and a half' : 'about a second each';
+  if (missing.length > 0) context.say(`starting ${missing.map(({ name }) => name).join(', ')} (${takes})`);
   await Promise.all(hosts.map((host) => ensureHost(context, host)));
 }
 

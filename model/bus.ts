@@ -105,12 +105,19 @@ export type HostFacts = {
   readonly phase: AgentPhase;
   /** Debian packages installed by name, only those the release asked about: version, and whether refit holds the package's file for the way back. */
   readonly packages: Readonly<Record<string, { readonly version: string; readonly restorable: boolean }>>;
+  /** Whether a kernel that does not start leads back to the earlier one by itself; null: an agent of before kernels were upgraded. */
+  readonly bootLoader: BootLoaderFacts | null;
+  /** The Docker Engine's own package; null: there is none that refit knows. */
+  readonly engine: { readonly package: string; readonly version: string } | null;
   /** What no longer is as the last upgrade left it, in words; at most MAX_DRIFT. */
   readonly drift: readonly string[];
 };
 
+/** `name` null: none was found. `problem`: why it can't fall back; null: it can. */
+export type BootLoaderFacts = { readonly name: string | null; readonly problem: string | null };
+
 /** Folders of a host that a preflight container sees, read-only. They are there on every Debian. */
-export const FACTS_FOLDERS = ['/etc', '/var/lib', '/var/cache'] as const;
+export const FACTS_FOLDERS = ['/boot', '/etc', '/var/lib', '/var/cache'] as const;
 
 /** Differences that facts name; the last one counts the others. */
 export const MAX_DRIFT = 16;

@@ -85,6 +85,28 @@ export interface ContainerEngine {
   discardKept(container: string, only: string | null, signal?: AbortSignal): Promise<number>;
 }
 
+/** What a step that upgrades the engine itself asks of it. */
+export interface EngineDaemon {
+  about(signal?: AbortSignal): Promise<EngineAbout>;
+  /** Containers that run, but for those of a swarm, which looks after them itself. */
+  running(signal?: AbortSignal): Promise<readonly RunningContainer[]>;
+  /** Whether it came to its end by itself: it is gone, or it ended well and nothing starts it again. */
+  hasEnded(container: string, signal?: AbortSignal): Promise<boolean>;
+  /** A container that runs already is fine. */
+  startContainer(container: string, signal?: AbortSignal): Promise<void>;
+}
+
+export type EngineAbout = {
+  readonly version: string;
+  /** Containers go on while the engine is away. */
+  readonly isLiveRestore: boolean;
+  /** Then it stops them whatever its settings say. */
+  readonly isSwarm: boolean;
+};
+
+/** `startedAt`: as the engine writes times; another after every start. */
+export type RunningContainer = { readonly id: string; readonly name: string; readonly startedAt: string };
+
 /** What makes a container what it is, apart from how it gets there. */
 export type ContainerWish = Pick<Replacement, 'container' | 'image' | 'base' | 'settings' | 'signal'>;
 

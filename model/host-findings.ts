@@ -2,9 +2,17 @@ import { isAtWork } from './agent-phase.ts';
 import type { HostFacts } from './bus.ts';
 import { error, warning } from './finding.ts';
 import type { Digest, HostId } from './ids.ts';
+import { kernelFindings } from './kernel-findings.ts';
 import { hopsOf } from './plan-hops.ts';
 import type { Policy } from './policy.ts';
-import { installedOf, isAlreadyThere, packagesOf, type HostReading, type HostWithPath } from './preflight.ts';
+import {
+  installedOf,
+  isAlreadyThere,
+  packagesOf,
+  replacingPackagesOf,
+  type HostReading,
+  type HostWithPath,
+} from './preflight.ts';
 import type { ReadRelease } from './registry.ts';
 import { releaseLabel } from './release.ts';
 import type { Finding } from './upgrade.ts';
@@ -49,6 +57,7 @@ export function hostFindings(reading: HostWithPath, fleet: Fleet): readonly Find
     ...architectureFindings(judged),
     ...stateFindings(reading, facts, judged.hops[0] ?? fleet.target),
     ...packageFindings(judged),
+    ...kernelFindings(judged),
     ...driftFindings(host, facts),
     ...clockFindings(reading),
   ];
@@ -89,9 +98,7 @@ function diskFindings({ host, facts, hops }: Judged, { diskFloorBytes }: Policy)
 
 function architectureFindings({ host, facts, hops }: Judged): readonly Finding[] {
   for (const { ref, release } of hops) {
-    const wanted = new Set(
-      release.host.steps.flatMap((step) => (step.type === 'packages' ? step.packages : [])).map((p) => p.architecture),
-    );
+    const wanted = new Set(packagesOf(release).map((one) => one.architecture));
     const unsuited = [...wanted].filter((one) => !isSuited(one, facts.architecture));
     if (unsuited.length === 0) continue;
     const what = `is ${facts.architecture}; ${releaseLabel(ref)} has packages for ${unsuited.join(', ')}`;
@@ -114,7 +121,7 @@ function stateFindings({ host, order, report }: HostReading, facts: HostFacts, n
 
 /** Of the first hop only: each hop keeps what the next one replaces. */
 function packageFindings({ host, facts, hops: [first] }: Judged): readonly Finding[] {
-  return (first === undefined ? [] : packagesOf(first.release)).flatMap(({ name, version }) => {
+  return (first === undefined ? [] : replacingPackagesOf(first.release)).flatMap(({ name, version }) => {
     const found = facts.packages[name];
     if (found === undefined || found.version === version || found.restorable) return [];
     const what = `package ${name} ${found.version} is installed, but its file is not kept, so there is no way back`;

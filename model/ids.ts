@@ -22,6 +22,17 @@ export const parseServiceId = (text: string): ServiceId => parseName(text, 'a se
 export const parseUnitId = (text: string): UnitId => parseName(text, 'a unit') as UnitId;
 export const parseStepId = (text: string): StepId => parseName(text, 'a step') as StepId;
 
+/** The two steps that a kernel step brings along on a host. */
+export const bootStepId = (step: StepId): StepId => parseStepId(`${step}${BOOT_SUFFIX}`);
+export const confirmStepId = (step: StepId): StepId => parseStepId(`${step}${CONFIRM_SUFFIX}`);
+/** Whether a step is of a kernel on trial, by its name alone. */
+export const isTrialStepId = (step: StepId): boolean => step.endsWith(BOOT_SUFFIX) || step.endsWith(CONFIRM_SUFFIX);
+
+const BOOT_SUFFIX = '.boot';
+const CONFIRM_SUFFIX = '.confirm';
+/** Longest id of a kernel step: what it brings along has a name, too. */
+export const MAX_KERNEL_ID_LENGTH = MAX_NAME_LENGTH - CONFIRM_SUFFIX.length;
+
 /** Throws a RangeError that quotes the text when it is no sha256 digest. */
 export function parseDigest(text: string): Digest {
   if (!DIGEST.test(text)) throw new RangeError(`expected a digest such as sha256:<64 hex digits>, got "${text}"`);

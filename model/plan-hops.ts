@@ -10,11 +10,12 @@ import {
   type Hop,
   type PlannedHost,
   type PlannedImage,
+  type PlannedStep,
   type Risk,
 } from './plan.ts';
 import type { InstallStrategy } from './policy.ts';
 import type { ReadRelease } from './registry.ts';
-import { hostImages, releaseImages, type Release, type ReleaseRef } from './release.ts';
+import { hostImages, releaseImages, type Release, type ReleaseRef, type Step } from './release.ts';
 import type { Versions } from './versions.ts';
 
 /** A host with its way. `isThere`: it is on the target, and nothing else is going on: it is not touched. */
@@ -23,6 +24,9 @@ export type HostOnPath = {
   readonly installed: InstalledRelease | null;
   readonly isThere: boolean;
   readonly path: Path;
+  /** That runs now, and the engine's package and version; absent: not known. */
+  readonly kernel?: string;
+  readonly engine?: string;
 };
 
 /** A release that hosts have to get on their way. */
@@ -111,15 +115,47 @@ export function planHops({ hosts, stops, releases, imageSizes, install, carriers
     .map(({ name, installed }) => ({ name, from: installed?.version ?? null }));
   const images = (release: Release): readonly PlannedImage[] =>
     hostImages(release).map((image) => ({ image, sizeBytes: imageSizes.get(image) ?? null }));
+  const bases = new Map<HostId, HostBase>(hosts.map(({ name, kernel, engine }) => [name, { kernel, engine }]));
   const hops = stops.flatMap((stop): readonly Hop[] => {
     const read = releases.get(stop.digest);
     if (read === undefined) return [];
     const alreadyThere = stop === stops.at(-1) ? there : [];
-    const waves = planWaves(stop.hosts, install, carriers);
+    const waves = planWaves(withBases(stop.hosts, read.release, bases), install, carriers);
     return [{ ...hopOf(stop, read), images: images(read.release), waves, alreadyThere }];
   });
   assert(hops.length > 0, 'the target was read');
   return hops.slice(-MAX_HOPS);
+}
+
+type HostBase = { readonly kernel: string | undefined; readonly engine: string | undefined };
+
+/** Each host with what a step of the release replaces; `bases` go on to what it brings. */
+function withBases(
+  hosts: readonly PlannedHost[],
+  release: Release,
+  bases: Map<HostId, HostBase>,
+): readonly PlannedHost[] {
+  const kernel = release.host.steps.findLast((step) => step.type === 'kernel')?.kernel;
+  const engines = release.host.steps.flatMap((step) => (step.type === 'engine' ? step.packages : []));
+  if (kernel === undefined && engines.length === 0) return hosts;
+  return hosts.map((host) => {
+    const base = bases.get(host.name);
+    const own = engines.find(({ name }) => base?.engine?.startsWith(`${name} `) === true);
+    const engine = own === undefined ? base?.engine : `${own.name} ${own.version}`;
+    bases.set(host.name, { kernel: kernel ?? base?.kernel, engine });
+    return {
+      ...host,
+      ...(kernel !== undefined && base?.kernel !== undefined && { kernel: base.kernel }),
+      ...(engines.length > 0 && base?.engine !== undefined && { engine: base.engine }),
+    };
+  });
+}
+
+function planStep(step: Step): PlannedStep {
+  const { id, type } = step;
+  if (step.type === 'kernel') return { id, type, to: { kernel: step.kernel } };
+  if (step.type !== 'engine') return { id, type };
+  return { id, type, to: { engine: Object.fromEntries(step.packages.map(({ name, version }) => [name, version])) } };
 }
 
 function hopOf(
@@ -131,7 +167,7 @@ function hopOf(
     to: ref.version,
     release: ref,
     risks,
-    steps: release.host.steps.map(({ id, type }) => ({ id, type })),
+    steps: release.host.steps.map(planStep),
     downloadBytes: sizeBytes,
     services: isWhole ? planServices(release) : [],
     migrations,
@@ -145,7 +181,8 @@ export const imagesOfStop = ({ isWhole }: Stop, release: Release): readonly stri
 
 /**
  * What would be done, as text whose digest names it: the same for the same fleet, whoever plans and whenever. Neither the
- * upgrade's id nor sizes are in it, for they change nothing that is done.
+ * upgrade's id nor sizes are in it, for they change nothing that is done; nor what hosts have of kernel and engine, which who
+ * plans without their agents can't read.
  */
 export const planTreeText = (hops: readonly Hop[]): string =>
   JSON.stringify(

@@ -19,7 +19,7 @@ export type Hop = {
   readonly release: ReleaseRef;
   /** Named risks that the operator accepted for it. */
   readonly risks: readonly Risk[];
-  readonly steps: readonly { readonly id: string; readonly type: StepType }[];
+  readonly steps: readonly PlannedStep[];
   /** Bytes to download per host, as the registry counts them (compressed). */
   readonly downloadBytes: number;
   /** Images that hosts pull besides the release. */
@@ -33,6 +33,13 @@ export type Hop = {
   readonly migrations: readonly PlannedMigration[];
   /** A backup is made before the first migration. */
   readonly hasBackup: boolean;
+};
+
+/** `to`: of a kernel step the kernel, of an engine step its packages' versions by name; other types, and plans of before there were any, have none. */
+export type PlannedStep = {
+  readonly id: string;
+  readonly type: StepType;
+  readonly to?: { readonly kernel: string } | { readonly engine: Readonly<Record<string, string>> };
 };
 
 export type Risk = { readonly name: string; readonly reason: string };
@@ -66,7 +73,13 @@ export type Wave = {
   readonly hosts: readonly PlannedHost[];
 };
 
-export type PlannedHost = { readonly name: HostId; readonly from: string | null };
+/** `kernel`, `engine`: what the host has now of what a step of the hop changes (engine: package and version); absent: no step does, or it can't be read. */
+export type PlannedHost = {
+  readonly name: HostId;
+  readonly from: string | null;
+  readonly kernel?: string;
+  readonly engine?: string;
+};
 
 /** Most hosts of one wave: its child workflow's input and result stay under 16 kB; a larger wave is cut. */
 export const MAX_WAVE_HOSTS = 64;

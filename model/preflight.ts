@@ -5,7 +5,7 @@ import type { Path } from './path.ts';
 import type { HostOnPath } from './plan-hops.ts';
 import type { Policy } from './policy.ts';
 import type { ReadRelease } from './registry.ts';
-import type { Release, ReleaseRef } from './release.ts';
+import type { Package, Release, ReleaseRef, Step } from './release.ts';
 import type { Finding } from './upgrade.ts';
 
 /** What was read of one host before anything is touched. */
@@ -65,9 +65,23 @@ export function hostOnPath(
   reading: HostReading & { readonly path: Path },
   ref: Pick<ReleaseRef, 'digest'>,
 ): HostOnPath {
-  const { host, path } = reading;
-  return { name: host, installed: installedOf(reading), isThere: isAlreadyThere(reading, ref), path };
+  const { host, path, facts } = reading;
+  const engine = facts?.engine ?? null;
+  return {
+    ...{ name: host, installed: installedOf(reading), isThere: isAlreadyThere(reading, ref), path },
+    ...(facts !== null && { kernel: facts.kernel }),
+    ...(engine !== null && { engine: `${engine.package} ${engine.version}` }),
+  };
 }
 
-export const packagesOf = (release: Release): readonly { readonly name: string; readonly version: string }[] =>
-  release.host.steps.flatMap((step) => (step.type === 'packages' ? step.packages : []));
+/** All that the release's steps install. */
+export const packagesOf = ({ host }: Release): readonly Package[] => host.steps.flatMap(packagesOfStep);
+
+/** Those that take the place of earlier ones, whose files are needed for the way back; a kernel's comes beside the earlier ones. */
+export const replacingPackagesOf = ({ host }: Release): readonly Package[] =>
+  host.steps.flatMap((step) => (step.type === 'kernel' ? [] : packagesOfStep(step)));
+
+function packagesOfStep(step: Step): readonly Package[] {
+  if (step.type === 'kernel') return [step.package];
+  return step.type === 'packages' || step.type === 'engine' ? step.packages : [];
+}

@@ -67,7 +67,7 @@ export type HostRelease = {
   readonly health: Health;
 };
 
-export type Step = FilesStep | PackagesStep | UnitStep | RunStep | RebootStep | ContainerStep;
+export type Step = FilesStep | PackagesStep | UnitStep | RunStep | RebootStep | ContainerStep | KernelStep | EngineStep;
 export type StepType = Step['type'];
 
 export type FilesStep = {
@@ -125,6 +125,35 @@ export type RunStep = {
 };
 
 export type RebootStep = { readonly id: StepId; readonly type: 'reboot'; readonly timeoutMs: number };
+
+/**
+ * A kernel, started once on trial: the host goes back to the earlier one by itself unless its agent comes up on the new one,
+ * finds it healthy and confirms it. The earlier one's package stays.
+ */
+export type KernelStep = {
+  readonly id: StepId;
+  readonly type: 'kernel';
+  readonly format: 'deb';
+  readonly package: Package;
+  /** As `uname -r` says it once it runs: of the package's own /boot/vmlinuz-… */
+  readonly kernel: string;
+  /** Longest time from asking for the restart until the host goes down; ms. */
+  readonly timeoutMs: number;
+  /** Longest time from the kernel's start until it is confirmed, else the host restarts on the earlier one; ms. Longer than health.deadlineMs. */
+  readonly confirmWithinMs: number;
+  /** What must hold on the new kernel before it is confirmed; the release's own health is looked at after the last step as ever. */
+  readonly health: Health;
+};
+
+/** The Docker Engine's own packages, such as docker.io and containerd, all in one run of dpkg. */
+export type EngineStep = {
+  readonly id: StepId;
+  readonly type: 'engine';
+  readonly format: 'deb';
+  readonly packages: readonly Package[];
+  /** Longest time until the engine answers, and runs the containers that ran before; ms. */
+  readonly timeoutMs: number;
+};
 
 export type ContainerStep = {
   readonly id: StepId;

@@ -1,4 +1,7 @@
-import type { AgentPhase } from './agent-phase.ts';
+import { isAtWork } from './agent-phase.ts';
+import { unreachable } from './assert.ts';
+import type { Report } from './bus.ts';
+import { isTrialStepId } from './ids.ts';
 
 /**
  * When does a host that says nothing count as lost?
@@ -7,8 +10,10 @@ import type { AgentPhase } from './agent-phase.ts';
  *    or from the first look after a gap (a suspended worker), whichever is latest. A bus that is away for the whole of an
  *    install makes nobody lost.
  * 2. A sign of life is the lease-bound alive key, or a changed report.
- * 3. No sign of life for `silenceMs`: `silent`, whatever the host was doing. A rebooting host gets REBOOT_MS, since that is
- *    silent by nature, though never beyond its deadline.
+ * 3. No sign of life for `silenceMs`: `silent`, whatever the host was doing, unless it restarts, which is silent by nature.
+ *    A restart on the way forward gets REBOOT_MS, though never beyond the host's deadline; on the way back, which has no
+ *    deadline, REBOOT_MS. A kernel on trial gets all the time to its deadline, and REBOOT_MS at least: unconfirmed, the host
+ *    stays silent as long as the release says, and restarts once more by itself.
  * 4. The agent keeps the order's deadline by itself, and says so. One that lives, but is past the deadline and changed
  *    nothing for `silenceMs`, is `overdue`: alive and not at it any more.
  */
@@ -16,11 +21,39 @@ export function judgeSilence(watch: SilenceWatch, limits: SilenceLimits): 'waiti
   if (watch.listeningSince === null) return 'waiting';
   const deadlineAt = watch.startedAt + limits.deadlineMs;
   const quietMs = watch.lookedAt - Math.max(watch.lastSignAt, watch.listeningSince);
-  const beforeDeadline = Math.max(limits.silenceMs, Math.min(REBOOT_MS, deadlineAt - watch.lastSignAt));
-  if (quietMs > (watch.phase === 'rebooting' ? beforeDeadline : limits.silenceMs)) return 'silent';
+  const graceMs = graceOf(watch.restart, deadlineAt - watch.lastSignAt);
+  if (quietMs > Math.max(limits.silenceMs, graceMs)) return 'silent';
   const unchangedMs = watch.lookedAt - Math.max(watch.lastChangeAt, watch.listeningSince);
-  return watch.lookedAt > deadlineAt && unchangedMs > limits.silenceMs ? 'overdue' : 'waiting';
+  const lives = quietMs <= limits.silenceMs;
+  return lives && watch.lookedAt > deadlineAt && unchangedMs > limits.silenceMs ? 'overdue' : 'waiting';
 }
+
+function graceOf(restart: Restart, untilDeadlineMs: number): number {
+  switch (restart) {
+    case 'none':
+      return 0;
+    case 'forward':
+      return Math.min(REBOOT_MS, untilDeadlineMs);
+    case 'trial':
+      return Math.max(REBOOT_MS, untilDeadlineMs);
+    case 'back':
+      return REBOOT_MS;
+    default:
+      return unreachable(restart);
+  }
+}
+
+/** forward: a step's · trial: into a kernel that is not confirmed yet, or out of it at any time · back: into what was before. */
+export type Restart = 'none' | 'forward' | 'trial' | 'back';
+
+/** The restart that a host is in, or may be in at any moment, by its last report. */
+export function restartOf({ phase, step, error, action }: RestartReport): Restart {
+  if (error !== null || action === 'revert') return phase === 'rebooting' ? 'back' : 'none';
+  if (isAtWork(phase) && step !== null && isTrialStepId(step.id)) return 'trial';
+  return phase === 'rebooting' ? 'forward' : 'none';
+}
+
+type RestartReport = Pick<Report, 'phase' | 'step' | 'error' | 'action'>;
 
 /** Longest a host may take to come back from a reboot; ms. A server's firmware alone needs minutes. */
 export const REBOOT_MS = 10 * 60_000;
@@ -40,7 +73,7 @@ export type SilenceWatch = {
   readonly lastSignAt: number;
   readonly lastChangeAt: number;
   readonly reportRevision: string | null;
-  readonly phase: AgentPhase | null;
+  readonly restart: Restart;
 };
 
 /** One look at the bus. */
@@ -51,8 +84,8 @@ export type Look =
       readonly reachable: true;
       readonly alive: boolean;
       readonly reportRevision: string | null;
-      /** Of the order in question; null when the agent has not spoken of it yet. */
-      readonly phase: AgentPhase | null;
+      /** In the order in question; none, too, while the agent has not spoken of it yet. */
+      readonly restart: Restart;
     };
 
 export const startSilenceWatch = (at: number): SilenceWatch => ({
@@ -62,7 +95,7 @@ export const startSilenceWatch = (at: number): SilenceWatch => ({
   lastSignAt: at,
   lastChangeAt: at,
   reportRevision: null,
-  phase: null,
+  restart: 'none',
 });
 
 export function look(watch: SilenceWatch, seen: Look): SilenceWatch {
@@ -76,6 +109,6 @@ export function look(watch: SilenceWatch, seen: Look): SilenceWatch {
     lastSignAt: seen.alive || isChanged ? seen.at : watch.lastSignAt,
     lastChangeAt: isChanged ? seen.at : watch.lastChangeAt,
     reportRevision: seen.reportRevision,
-    phase: seen.phase,
+    restart: seen.restart,
   };
 }

@@ -1,5 +1,6 @@
 import type { Baton, Order, ReportError } from '../../model/bus.ts';
 import type { HostId } from '../../model/ids.ts';
+import type { HostStep } from '../host-work.ts';
 import { currentWork, deadlineOf, isUndoable, nextStep, nextToRevert, type AgentState, type Work } from './state.ts';
 
 /** How often a step that was cut off in the middle is begun again before the host goes back. */
@@ -50,7 +51,7 @@ export const holdsBaton = (order: Order, view: Pick<View, 'me' | 'baton'>): bool
 
 /**
  * Undo backwards, then settle, then it is over; an undo that keeps failing ends in stuck.
- * Reboots settle first: what the other steps start again would not outlive them.
+ * What may restart the host settles first: what the other steps start again would not outlive that.
  */
 function wayBack(work: Work, error: ReportError | null): Next {
   const entries = [...work.steps].sort(([a], [b]) => a - b);
@@ -61,12 +62,14 @@ function wayBack(work: Work, error: ReportError | null): Next {
     return { next: 'finish', phase: 'stuck', error: stuckError(work, index, step.undoError) };
   }
   const undone = entries.filter(([, step]) => step.state === 'undone');
-  const settle = undone.find(([index]) => work.host.steps[index]?.type === 'reboot') ?? undone[0];
+  const settle = undone.find(([index]) => mayRestart(work.host.steps[index])) ?? undone[0];
   if (settle === undefined) return { next: 'finish', phase: 'reverted', error };
   const [index, step] = settle;
   if (step.undoFailures < MAX_UNDO_FAILURES) return { next: 'settle', index };
   return { next: 'finish', phase: 'stuck', error: stuckError(work, index, step.undoError) };
 }
+
+const mayRestart = (step: HostStep | undefined): boolean => step?.type === 'reboot' || step?.type === 'kernel';
 
 function stuckError(work: Work, index: number, message: string | null): ReportError {
   const first = work.reverting?.error?.message;

@@ -2,7 +2,7 @@ import { assert } from '../../model/assert.ts';
 import type { ReportError } from '../../model/bus.ts';
 import type { StepId } from '../../model/ids.ts';
 import type { Health } from '../../model/release.ts';
-import type { HostStep } from '../host-work.ts';
+import { isRestart, type HostStep, type RestartStep } from '../host-work.ts';
 import type { StepPlace } from '../ports.ts';
 import type { AgentContext } from './context.ts';
 import { MAX_STEP_ATTEMPTS } from './decide.ts';
@@ -52,7 +52,7 @@ type Begun = StepRun & { readonly step: HostStep; readonly state: StepState | nu
 
 async function bringAbout(context: AgentContext, { index, signal, step, state, place }: Begun): Promise<void> {
   const { ledger, ports, bootId } = context;
-  const isThere = step.type === 'reboot' ? isRebooted(context, state) : await ports.steps.check(step, place);
+  const isThere = isRestart(step) ? hasRestarted(context, step, state) : await ports.steps.check(step, place);
   signal.throwIfAborted();
   const finished = { type: 'stepFinished', index } as const;
   if (isThere && state === null) {
@@ -68,10 +68,10 @@ async function bringAbout(context: AgentContext, { index, signal, step, state, p
   if (attempt > MAX_STEP_ATTEMPTS) {
     throw new Error(`cut off ${MAX_STEP_ATTEMPTS} times before it was done`);
   }
-  const before = state?.before ?? (step.type === 'reboot' ? { bootId } : await ports.steps.capture(step, place));
+  const before = state?.before ?? (isRestart(step) ? { bootId } : await ports.steps.capture(step, place));
   signal.throwIfAborted();
   ledger.append({ type: 'stepStarted', index, attempt, bootId, before });
-  if (step.type === 'reboot') return reboot(context, step.timeoutMs, signal);
+  if (isRestart(step)) return reboot(context, step.timeoutMs, signal);
   await ports.steps.apply(step, { ...place, before });
   ledger.append(finished);
 }
@@ -128,7 +128,7 @@ async function measure(
 ): Promise<Readonly<Record<string, string>>> {
   const measured: Record<string, string> = {};
   for (const [index, step] of work.host.steps.entries()) {
-    if (step.type === 'reboot') continue;
+    if (isRestart(step)) continue;
     const { place } = stepRun(context, { work, index, signal });
     const verified = await context.ports.steps.verify(step, place);
     if (verified.problem !== null) {
@@ -194,5 +194,6 @@ export const orderPlace = (
   edited: order.edited ?? null,
 });
 
-const isRebooted = (context: AgentContext, state: StepState | null): boolean =>
-  state !== null && state.bootId !== context.bootId;
+/** A `boot` asks for a kernel: where it runs already, the power went and came back in between. Whether it is the one, `confirm` says. */
+const hasRestarted = ({ ports, bootId }: AgentContext, step: RestartStep, state: StepState | null): boolean =>
+  (step.type === 'boot' && ports.boot.kernel() === step.kernel) || (state !== null && state.bootId !== bootId);

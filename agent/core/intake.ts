@@ -11,7 +11,7 @@ import { judgeOrder, type Verdict } from './judge.ts';
 import { orderPlace } from './install.ts';
 import { withLimit } from './limit.ts';
 import { findQuestion } from './question.ts';
-import { readHostWork, type HostWork, type HostWorkReading } from '../host-work.ts';
+import { readHostWork, releaseWork, type HostWork, type HostWorkReading } from '../host-work.ts';
 import { appendOrFreeRoom } from './record-anyway.ts';
 import type { Answered } from './records.ts';
 import { staleReport, unreadableReport } from './report.ts';
@@ -155,8 +155,9 @@ async function probe(context: AgentContext, order: Order): Promise<void> {
 }
 
 async function look(context: AgentContext, order: Order, release: Release): Promise<Partial<Answered>> {
-  const index = release.host.steps.findIndex((step) => step.id === order.step);
-  const step = release.host.steps[index];
+  const { steps } = releaseWork(release);
+  const index = steps.findIndex((step) => step.id === order.step);
+  const step = steps[index];
   if (step === undefined) return { refused: `the release has no step ${order.step ?? 'null'} to probe` };
   const place = { ...probePlace(context, order), index };
   try {

@@ -7,7 +7,7 @@ import {
   type ServiceOrder,
 } from '../../model/bus.ts';
 import type { UpgradeId } from '../../model/ids.ts';
-import type { HostStep, HostWork } from '../host-work.ts';
+import { isRestart, type HostStep, type HostWork } from '../host-work.ts';
 import type { Json } from '../ports.ts';
 import type { Answered } from './records.ts';
 
@@ -150,7 +150,7 @@ export function workPhase(work: Work): AgentPhase {
   if (work.begunAt === null) return 'staged';
   const next = nextStep(work);
   if (next === null) return 'verifying';
-  return next.step.type === 'reboot' && next.state?.state === 'started' ? 'rebooting' : 'installing';
+  return isRestart(next.step) && next.state?.state === 'started' ? 'rebooting' : 'installing';
 }
 
 /** The first step that is not there yet. */

@@ -1,6 +1,6 @@
 import type { ReportError } from '../../model/bus.ts';
 import type { RebootStep } from '../../model/release.ts';
-import type { HostStep } from '../host-work.ts';
+import { isRestart, type HostStep } from '../host-work.ts';
 import type { AgentContext } from './context.ts';
 import { publishAfterReport, reboot, stepRun, type StepRun } from './install.ts';
 import { awaitOwn } from './quorum-wait.ts';
@@ -11,6 +11,9 @@ import type { StepState, Work } from './state.ts';
 /** Pause after an undo that failed, before it is tried again; ms. */
 const UNDO_RETRY_MS = 500;
 
+/** Restarts of one way back: a loss of power may take one, a boot loader that does not do as it was told takes all. */
+const MAX_RESTARTS_BACK = 5;
+
 /** Pause before the record of the end is written again; ms. */
 const RECORD_RETRY_MS = 1_000;
 
@@ -20,8 +23,8 @@ export async function undoStep(context: AgentContext, run: StepRun): Promise<voi
   const { index } = run;
   appendOrNote(context, { type: 'undoStarted', index });
   await orFail(context, { ...run, step }, async () => {
-    // A reboot has nothing to undo; the boot that makes the undone effective is the settling's.
-    if (step.type !== 'reboot') await context.ports.steps.undo(step, place);
+    // A restart has nothing to undo; the one that makes the undone effective is the settling's.
+    if (!isRestart(step)) await context.ports.steps.undo(step, place);
     appendOrNote(context, { type: 'undoFinished', index });
   });
 }
@@ -32,9 +35,17 @@ export async function settleStep(context: AgentContext, run: StepRun): Promise<v
   const settled = { type: 'settled', index: run.index } as const;
   await orFail(context, { ...run, step }, async () => {
     if (step.type === 'reboot') return settleReboot(context, { ...run, step, state });
+    // A kernel step restarts the host itself, if it has to.
+    if (step.type === 'boot') {
+      appendOrNote(context, settled);
+      return;
+    }
+    if (step.type === 'kernel' && (await context.ports.steps.needsRestart(step, place))) {
+      return restartBack(context, { ...run, timeoutMs: step.timeoutMs, state });
+    }
     await context.ports.steps.settle(step, place);
-    // Settling twice is settling once: only a unit's start is worth a record.
-    if (step.type === 'unit') appendOrNote(context, settled);
+    // Settling twice is settling once: only a unit's start, and a kernel's removal, are worth a record.
+    if (step.type === 'unit' || step.type === 'kernel') appendOrNote(context, settled);
     else context.ledger.note(settled);
   });
 }
@@ -83,9 +94,23 @@ async function settleReboot(context: AgentContext, { index, step, state, signal 
     appendOrNote(context, { type: 'settled', index });
     return;
   }
-  const attempt = (state.rebooting?.attempt ?? 0) + 1;
+  await restartBack(context, { index, timeoutMs: step.timeoutMs, state, signal });
+}
+
+type RestartBack = Pick<StepRun, 'index' | 'signal'> & {
+  readonly timeoutMs: number;
+  readonly state: StepState | null;
+};
+
+/** Throws where restarts have not helped: a person is needed. */
+async function restartBack(context: AgentContext, { index, timeoutMs, state, signal }: RestartBack): Promise<void> {
+  const { bootId } = context;
+  const attempt = (state?.rebooting?.attempt ?? 0) + 1;
+  if (attempt > MAX_RESTARTS_BACK) {
+    throw new Error(`${MAX_RESTARTS_BACK} restarts did not bring back what ran before; look at the boot loader`);
+  }
   appendOrNote(context, { type: 'rebooting', index, attempt, bootId });
-  await reboot(context, step.timeoutMs, signal);
+  await reboot(context, timeoutMs, signal);
 }
 
 /** What the steps' things are now, as far as it can be measured: nothing depends on it. */
@@ -93,7 +118,7 @@ async function measureBack(context: AgentContext, work: Work, signal: AbortSigna
   const measured: Record<string, string> = {};
   for (const index of [...work.steps.keys()].sort((a, b) => a - b)) {
     const { step, state, place } = stepRun(context, { work, index, signal });
-    if (step.type === 'reboot' || state?.state === 'passed') continue;
+    if (isRestart(step) || state?.state === 'passed') continue;
     try {
       Object.assign(measured, (await context.ports.steps.verify(step, place)).measured);
     } catch (error) {

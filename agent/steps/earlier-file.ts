@@ -25,7 +25,7 @@ type File = FilesStep['files'][number];
  * stays there, since somebody edited it; `beside`: a file that is made beside it, with its own content, or with the release's
  * if it is kept.
  */
-const Earlier = z.discriminatedUnion('kind', [
+export const Earlier = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('absent'), folders: z.array(z.string()) }),
   z.object({ kind: z.literal('link'), target: z.string() }),
   z.object({
@@ -49,7 +49,10 @@ export const beforeOf = ({ before }: StepSite): readonly Earlier[] => (before ==
 
 export type Capture = { readonly index: number; readonly fate: Fate; readonly site: StepSite };
 
-export async function captureFile(file: File, { index, fate, site }: Capture): Promise<Earlier & Json> {
+export async function captureFile(
+  file: Pick<File, 'from' | 'to'>,
+  { index, fate, site }: Capture,
+): Promise<Earlier & Json> {
   const path = site.places.on(file.to);
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return { kind: 'absent', folders: missingFolders(path) };

@@ -1,20 +1,40 @@
-import { join } from 'node:path';
+import { release } from 'node:os';
+import { createEngineDaemon } from '../../drivers/docker/daemon.ts';
 import { InvariantError } from '../../model/assert.ts';
-import type { ContainerEngine } from '../../model/engine.ts';
+import type { ContainerEngine, EngineDaemon } from '../../model/engine.ts';
 import type { HostStep } from '../host-work.ts';
 import type { Places } from '../places.ts';
 import type { HostSteps, StepPlace } from '../ports.ts';
+import { hostProbes } from '../probes.ts';
+import { confirmKind } from './confirm.ts';
 import { containerKind } from './container.ts';
 import { questionOf } from './edited-file.ts';
+import { engineKind } from './engine.ts';
 import { filesKind } from './files.ts';
+import { kernelKind } from './kernel.ts';
 import type { StepKind, StepSite } from './kind.ts';
 import { memberKind } from './member.ts';
 import { packagesKind } from './packages.ts';
 import { runKind } from './run.ts';
 import { unitKind } from './unit.ts';
 
+/** What steps that upgrade the host itself see of it. */
+export type OwnHost = {
+  readonly daemon: EngineDaemon;
+  /** The kernel that runs, as `uname -r` says it. */
+  readonly kernel: () => string;
+};
+
+const ownHost: OwnHost = {
+  daemon: createEngineDaemon({ endpoint: 'unix:///var/run/docker.sock', tls: null }),
+  kernel: release,
+};
+
 /** The steps of a release on a real host. */
-export function createHostSteps(places: Places, engine: ContainerEngine): HostSteps {
+export function createHostSteps(places: Places, engine: ContainerEngine, own: OwnHost = ownHost): HostSteps {
+  const kernel = kernelKind(own.kernel);
+  const confirm = confirmKind(own.kernel, hostProbes);
+  const ownEngine = engineKind(own.daemon);
   const container = containerKind(engine);
   const member = memberKind(engine);
   const siteOf = (place: StepPlace): StepSite => ({
@@ -37,8 +57,15 @@ export function createHostSteps(places: Places, engine: ContainerEngine): HostSt
         return call(container, step);
       case 'member':
         return call(member, step);
+      case 'kernel':
+        return call(kernel, step);
+      case 'confirm':
+        return call(confirm, step);
+      case 'engine':
+        return call(ownEngine, step);
       case 'reboot':
-        throw new InvariantError('a reboot is the core’s own step');
+      case 'boot':
+        throw new InvariantError(`a ${step.type} is the core’s own step`);
     }
   };
   return {
@@ -49,14 +76,13 @@ export function createHostSteps(places: Places, engine: ContainerEngine): HostSt
     undo: (step, place) => on(step, (kind, typed) => kind.undo(typed, siteOf(place))),
     settle: (step, place) => on(step, (kind, typed) => kind.settle(typed, siteOf(place))),
     question: (step, place) => (step.type === 'files' ? questionOf(step, siteOf(place)) : Promise.resolve(null)),
+    needsRestart: (step, place) =>
+      on(step, (kind, typed) => kind.needsRestart?.(typed, siteOf(place)) ?? Promise.resolve(false)),
     probe: (step, place) =>
-      step.type === 'reboot'
+      step.type === 'reboot' || step.type === 'boot'
         ? Promise.resolve({ ok: true, evidence: 'a reboot needs nothing that could be looked at before' })
         : on(step, (kind, typed) => kind.probe(typed, siteOf(place))),
   };
 }
 
 type Call<Result> = <Kind extends HostStep>(kind: StepKind<Kind>, step: Kind) => Promise<Result>;
-
-/** A file of the release on the host's disk. */
-export const releaseFile = (site: StepSite, path: string): string => join(site.releaseFolder, path);

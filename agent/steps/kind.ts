@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { HostStep } from '../host-work.ts';
 import type { Places } from '../places.ts';
 import type { Json, Probed, StepPlace, Verified } from '../ports.ts';
@@ -20,7 +21,12 @@ export interface StepKind<Kind extends HostStep> {
   undo(step: Kind, site: StepSite): Promise<void>;
   settle(step: Kind, site: StepSite): Promise<void>;
   probe(step: Kind, site: StepSite): Promise<Probed>;
+  /** Absent: what is undone takes effect without a restart. */
+  needsRestart?(step: Kind, site: StepSite): Promise<boolean>;
 }
+
+/** A file of the release on the host's disk. */
+export const releaseFile = (site: StepSite, path: string): string => join(site.releaseFolder, path);
 
 /** For kinds whose undo leaves nothing to bring back. */
 export const nothingToSettle = (): Promise<void> => Promise.resolve();

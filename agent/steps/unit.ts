@@ -17,6 +17,8 @@ type UnitState = {
   readonly subState: string;
   readonly invocation: string;
   readonly needsReload: boolean;
+  /** 0: none runs. */
+  readonly mainPid: number;
 };
 
 /** A unit of the service manager: enabled or not, started, restarted once, or stopped. */
@@ -86,7 +88,15 @@ async function start(site: StepSite, unit: string, verb: 'start' | 'restart'): P
 }
 
 export async function readUnit(unit: string, signal?: AbortSignal): Promise<UnitState> {
-  const names = ['LoadState', 'UnitFileState', 'ActiveState', 'SubState', 'InvocationID', 'NeedDaemonReload'];
+  const names = [
+    'LoadState',
+    'UnitFileState',
+    'ActiveState',
+    'SubState',
+    'InvocationID',
+    'NeedDaemonReload',
+    'MainPID',
+  ];
   const { stdout } = await mustRun(['systemctl', 'show', `--property=${names.join(',')}`, '--', unit], {
     timeoutMs: READ_MS,
     signal,
@@ -102,6 +112,7 @@ export async function readUnit(unit: string, signal?: AbortSignal): Promise<Unit
     subState: value('SubState'),
     invocation: value('InvocationID'),
     needsReload: value('NeedDaemonReload') === 'yes',
+    mainPid: Number(value('MainPID')),
   };
 }
 
@@ -129,7 +140,7 @@ const systemctl = async (site: StepSite, ...args: readonly string[]): Promise<vo
   await mustRun(['systemctl', ...args], { timeoutMs: SYSTEMCTL_MS, signal: site.signal });
 };
 
-async function lastLog(unit: string): Promise<string> {
+export async function lastLog(unit: string): Promise<string> {
   const command = ['journalctl', '--unit', unit, '--lines=5', '--no-pager', '--output=cat'];
   try {
     return (await runCommand(command, { timeoutMs: READ_MS })).stdout.trim();

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { Option, type Command } from 'commander';
 import { describe } from '../../lab/deadline.ts';
+import { insideHost } from '../../lab/host.ts';
 import { openLab, type Lab } from '../../lab/lab.ts';
+import type { LabState } from '../../lab/state.ts';
 import type { LabStatus } from '../../lab/status.ts';
 import type { UpgraderKind } from '../../lab/up.ts';
 import { CliExit, exitCodes, fail } from './exit.ts';
@@ -13,6 +15,7 @@ type UpFlags = {
   readonly hosts?: string;
   readonly worker: boolean;
   readonly secure?: boolean;
+  readonly vm?: boolean;
   readonly upgrader?: UpgraderKind;
 };
 
@@ -23,7 +26,8 @@ export function registerLab(program: Command): void {
   lab
     .command('up')
     .description('bring the lab up, setting up what is missing; does nothing if it is up')
-    .option('--hosts <n>', 'how many hosts (4 for a new lab)')
+    .option('--hosts <n>', 'how many hosts (4 for a new lab, 3 virtual machines)')
+    .option('--vm', 'hosts are virtual machines, with a kernel and a boot loader of their own; only for a new lab')
     .option('--no-worker', 'start no worker')
     .option('--secure', 'etcd with TLS, and a certificate with its own rights for each host; only for a new lab')
     .addOption(
@@ -34,7 +38,12 @@ export function registerLab(program: Command): void {
     )
     .addHelpText(
       'after',
-      examples('refit lab up', 'refit lab up --hosts 8', 'REFIT_LAB=second refit lab up --hosts 1 --no-worker'),
+      examples(
+        'refit lab up',
+        'refit lab up --hosts 8',
+        'refit lab up --vm --hosts 1',
+        'REFIT_LAB=second refit lab up --hosts 1 --no-worker',
+      ),
     )
     .action((flags: UpFlags, command: Command) => reported(() => up(flags, wantsJson(command))));
   lab
@@ -55,6 +64,12 @@ export function registerLab(program: Command): void {
     .passThroughOptions()
     .addHelpText('after', examples('refit lab exec host-1 -- systemctl status docker', 'refit lab exec host-2 -- bash'))
     .action((host: string, argv: string[]) => reported(() => exec(host, argv[0] === '--' ? argv.slice(1) : argv)));
+  lab
+    .command('power-cycle')
+    .description('take the power from a host and give it back, as nothing on the host expects it')
+    .argument('<host>', 'host-1 … host-N')
+    .addHelpText('after', examples('refit lab power-cycle host-1'))
+    .action((host: string, _flags: unknown, command: Command) => reported(() => powerCycle(host, wantsJson(command))));
   for (const command of lab.commands.filter((each) => each.name() !== 'exec')) {
     command.option('--json', 'one JSON document on standard output');
   }
@@ -64,7 +79,14 @@ async function up(flags: UpFlags, json: boolean): Promise<void> {
   const lab = open();
   const hosts = flags.hosts === undefined ? {} : { hosts: parseCount(flags.hosts) };
   const upgrader = flags.upgrader === undefined ? {} : { upgrader: flags.upgrader };
-  const result = await lab.up({ ...hosts, ...upgrader, worker: flags.worker, secure: flags.secure === true, say });
+  const result = await lab.up({
+    ...hosts,
+    ...upgrader,
+    worker: flags.worker,
+    secure: flags.secure === true,
+    vm: flags.vm === true,
+    say,
+  });
   if (result.kind === 'refused') fail(exitCodes.wrongInput, result.reason);
   await print(lab, json);
   say(`lab ${lab.name} is up; its fleet file is ${lab.paths.fleetFile}`);
@@ -86,13 +108,28 @@ async function status(json: boolean): Promise<void> {
 
 async function exec(host: string, argv: readonly string[]): Promise<void> {
   const lab = open();
+  const known = await hostOf(lab, host);
+  const terminal = process.stdin.isTTY && process.stdout.isTTY ? ['--tty'] : [];
+  const [first = '', ...inside] = insideHost(known, host);
+  process.exitCode = await passThrough([first, '--interactive', ...terminal, ...inside, ...argv]);
+}
+
+async function powerCycle(host: string, json: boolean): Promise<void> {
+  const lab = open();
+  await hostOf(lab, host);
+  await lab.cutPower(host);
+  await lab.restorePower(host);
+  if (json) process.stdout.write(`${JSON.stringify({ host, poweredOn: true })}\n`);
+  else say(`${host} lost its power and has it back; it boots: refit lab status`);
+}
+
+/** The lab's state, once it is known to have the host. */
+async function hostOf(lab: Lab, host: string): Promise<LabState> {
   const known = await lab.state();
   if (known === undefined) fail(exitCodes.unreachable, `lab ${lab.name} is not up; bring it up with: refit lab up`);
   const names = known.hosts.map(({ name }) => name);
-  if (!names.includes(host))
-    fail(exitCodes.wrongInput, `lab ${lab.name} has no host ${host}; it has ${names.join(', ')}`);
-  const terminal = process.stdin.isTTY && process.stdout.isTTY ? ['--tty'] : [];
-  process.exitCode = await passThrough(['exec', '--interactive', ...terminal, lab.container(host), ...argv]);
+  if (names.includes(host)) return known;
+  return fail(exitCodes.wrongInput, `lab ${lab.name} has no host ${host}; it has ${names.join(', ')}`);
 }
 
 function passThrough(args: readonly string[]): Promise<number> {
@@ -136,6 +173,7 @@ export function table(status: LabStatus): string {
   return [
     ...lines,
     '',
+    ...(status.vm ? ['hosts     virtual machines'] : []),
     `registry  ${registry.name} at ${registry.endpoint}${aliveness(registry.alive)}`,
     ...(balancer === null
       ? []

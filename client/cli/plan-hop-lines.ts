@@ -3,6 +3,7 @@ import type { Policy } from '../../model/policy.ts';
 import { imageReference } from '../../model/release.ts';
 import type { PlannedUpgrade } from '../plan-upgrade.ts';
 import { named } from '../named.ts';
+import { planBaseLines } from './plan-base-lines.ts';
 import { formatBytes, formatDuration } from './quantity.ts';
 import { serviceText } from './release-lines.ts';
 import { shortImage } from './standing-lines.ts';
@@ -71,6 +72,10 @@ function downloadLines(hop: Hop, { maxParallelDownloads }: Policy): readonly str
 function installLines({ steps, waves }: Hop, { step }: Policy): readonly string[] {
   return [
     `  install: every host applies ${steps.map(({ id, type }) => `${id} (${type})`).join(', ') || 'no step'}`,
+    ...planBaseLines(
+      steps,
+      waves.flatMap((wave) => wave.hosts),
+    ),
     ...(waves.length <= MAX_WAVE_LINES ? waves.map(waveLine) : packedWaveLines(waves)),
     ...(step ? ['    gates: each wave waits for: refit approve ID WAVE'] : []),
   ];

@@ -125,7 +125,7 @@ function migrationText(migration: UnitMigration): string {
   return `${name} (expand, ${back})`;
 }
 
-function stepText(step: Step): string {
+export function stepText(step: Step): string {
   switch (step.type) {
     case 'files':
       return `files ${step.files.map(fileText).join(', ')}`;
@@ -137,6 +137,10 @@ function stepText(step: Step): string {
       return `run ${step.command.join(' ')}${step.undo === null ? ', without undo' : ''}`;
     case 'reboot':
       return 'reboot';
+    case 'kernel':
+      return `kernel ${step.kernel}, the earlier one by itself unless it is confirmed`;
+    case 'engine':
+      return `engine ${step.packages.map(({ name, version }) => `${name} ${version}`).join(', ')}`;
     case 'container':
       return `container ${step.name} from ${step.image}${step.base === 'kept' ? ', laid over what is set on it' : ''}`;
     default:

@@ -5,6 +5,14 @@ import { imageArchitecture } from '../oci/image.ts';
 
 /** dpkg-deb reads a few kB from the head of a file. */
 const DPKG_DEB_TIMEOUT_MS = 30_000;
+/** A kernel's list is in a compressed archive of a hundred MB, with a line for each of its thousands of modules. */
+const LIST_TIMEOUT_MS = 120_000;
+const MAX_LIST_BYTES = 16 * 1024 ** 2;
+
+/** A file, not a link to one; a name that is one of a kernel. */
+const IMAGE_LINE = /^-.* \.?\/boot\/vmlinuz-([\w.+~-]+)$/gm;
+/** Kernels that a problem names. */
+const MAX_NAMED = 4;
 
 /** What a .deb file says of itself. `file` is its path in the release. */
 export async function readDebianPackage(source: string, file: string): Promise<Package | { readonly problem: string }> {
@@ -20,6 +28,32 @@ export async function readDebianPackage(source: string, file: string): Promise<P
     return { problem: `expected a package for ${debianArchitecture()} or all, got one for ${architecture}: ${file}` };
   }
   return { file, name, version, architecture };
+}
+
+/** The kernel that a package brings, by its own image in /boot. `file`: its path in the release. */
+export async function readKernel(source: string, file: string): Promise<string | { readonly problem: string }> {
+  const contents = await readContents(source);
+  if (contents === null)
+    return { problem: `expected a Debian package, got one whose contents dpkg-deb can't read: ${file}` };
+  const images = [...contents.matchAll(IMAGE_LINE)].flatMap(([, kernel]) => kernel ?? []);
+  const [kernel] = images;
+  if (kernel !== undefined && images.length === 1) return kernel;
+  const found = images.length === 0 ? 'none' : images.slice(0, MAX_NAMED).join(' and ');
+  const hint = 'take the package with the version in its name, such as linux-image-6.1.0-50-amd64';
+  return { problem: `expected one kernel in /boot of ${file}, got ${found}; ${hint}` };
+}
+
+/** One line for each of its files, as tar lists them; null when they can't be read. */
+async function readContents(source: string): Promise<string | null> {
+  const options = { timeout: LIST_TIMEOUT_MS, maxBuffer: MAX_LIST_BYTES, env: { ...process.env, LC_ALL: 'C' } };
+  try {
+    const { stdout } = await promisify(execFile)('dpkg-deb', ['--contents', source], options);
+    return stdout;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : null;
+    if (typeof code === 'number') return null;
+    throw new Error(`dpkg-deb --contents failed (reading ${source})`, { cause: error });
+  }
 }
 
 /** The control fields' text; null when the file is no package. */

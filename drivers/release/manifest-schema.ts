@@ -54,12 +54,22 @@ const FilesStep = z.strictObject({
   ).min(1),
 });
 
-const PackagesStep = z.strictObject({
+const PackageFile = matching(
+  "the path of a .deb file in the release's folder",
+  /^(?!.*(^|\/)\.\.(\/|$))[^/\0].*\.deb$/,
+);
+
+const PackagesStep = z.strictObject({ id: StepId, type: z.literal('packages'), files: list(PackageFile).min(1) });
+
+const EngineStep = z.strictObject({
   id: StepId,
-  type: z.literal('packages'),
-  files: list(matching("the path of a .deb file in the release's folder", /^(?!.*(^|\/)\.\.(\/|$))[^/\0].*\.deb$/)).min(
-    1,
-  ),
+  type: z.literal('engine'),
+  files: list(PackageFile)
+    .min(1)
+    .meta({ description: "The engine's own packages, such as docker.io and containerd, installed together." }),
+  timeout: Duration.default(120_000).meta({
+    description: 'How long the engine may take until it answers and runs what ran before.',
+  }),
 });
 
 const UnitStep = z.strictObject({
@@ -119,11 +129,38 @@ const Health = z
     error: 'a deadline must be longer than minHealthyTime, or no host can become healthy',
   });
 
+const KernelStep = z
+  .strictObject({
+    id: StepId,
+    type: z.literal('kernel'),
+    file: PackageFile.meta({ description: "The kernel's own package, the one with a version in its name." }),
+    timeout: Duration.default(300_000).meta({ description: 'How long the host may take to go down for its restart.' }),
+    confirmWithin: Duration.default(300_000).meta({
+      description: 'Time from the start of the kernel until it is confirmed; then the host goes back by itself.',
+    }),
+    health: Health.default({ minHealthyTime: 0, deadline: 60_000, probes: [] }).meta({
+      description: 'What must hold on the new kernel before it is confirmed.',
+    }),
+  })
+  .refine(({ confirmWithin, health }) => confirmWithin > health.deadline, {
+    path: ['confirmWithin'],
+    error: "confirmWithin must be longer than the health's deadline, or a slow host goes back while it is looked at",
+  });
+
 const Host = z.strictObject({
   deadline: Duration.default(600_000).meta({ description: 'Longest time a host may take; then it reverts.' }),
   diskFree: Size.default(200 * 1024 ** 2).meta({ description: 'What must be free besides the release itself.' }),
   steps: list(
-    z.discriminatedUnion('type', [FilesStep, PackagesStep, UnitStep, RunStep, RebootStep, ContainerStep]),
+    z.discriminatedUnion('type', [
+      FilesStep,
+      PackagesStep,
+      UnitStep,
+      RunStep,
+      RebootStep,
+      ContainerStep,
+      KernelStep,
+      EngineStep,
+    ]),
   ).meta({ description: 'In this order; undone in reverse.' }),
   health: Health.default({ minHealthyTime: 0, deadline: 60_000, probes: [] }),
 });

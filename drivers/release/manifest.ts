@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { formatPath, itemPaths, parseYaml, schemaProblems, valueAt, type Problem } from '../yaml-document.ts';
+import { formatPath, itemPaths, parseYaml, schemaProblems, type Problem } from '../yaml-document.ts';
 import { ofEitherForm } from './either-form.ts';
 import { jumpProblems } from './jump-problems.ts';
+import { kernelProblems } from './kernel-problems.ts';
 import { Manifest } from './manifest-schema.ts';
 import { migrationProblems } from './migration-problems.ts';
 import { namedFiles } from './named-files.ts';
@@ -21,9 +22,6 @@ export type ReleaseSource = {
 
 export const MANIFEST_FILE = 'release.yaml';
 
-/** Steps that releases will know later. */
-const LATER_STEPS = ['kernel', 'engine'];
-
 /** Throws ReleaseProblems with everything that is wrong, in the file's order. */
 export async function readReleaseFolder(folder: string): Promise<ReleaseSource> {
   const text = await readManifestText(folder);
@@ -35,11 +33,12 @@ export async function readReleaseFolder(folder: string): Promise<ReleaseSource> 
   const issues = parsed.success ? [] : parsed.error.issues.flatMap(ofEitherForm);
   const malformed = schemaProblems(issues, document.value);
   const problems = [
-    ...malformed.map(later(document.value)),
+    ...malformed,
     ...twice(document.value),
     ...jumpProblems(document.value),
     ...migrationProblems(document.value),
     ...unitProblems(document.value),
+    ...kernelProblems(document.value, parsed.success ? parsed.data : null),
     // A path that is none was said once already.
     ...payload.problems.filter(({ path }) => !malformed.some((other) => isSamePath(other.path, path))),
   ];
@@ -58,18 +57,6 @@ async function readManifestText(folder: string): Promise<string> {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     throw new ReleaseProblems(MANIFEST_FILE, [`1:1: expected the folder ${folder} to hold it, got ${code}`]);
   }
-}
-
-/** Says of the steps of a later version that they are just that, instead of calling them unknown. */
-function later(value: unknown): (problem: Problem) => Problem {
-  return (problem) => {
-    const [first, second, , last] = problem.path;
-    const isStepType = first === 'host' && second === 'steps' && last === 'type' && problem.path.length === 4;
-    const type = String(valueAt(value, problem.path));
-    return isStepType && LATER_STEPS.includes(type)
-      ? { ...problem, message: `steps of type ${type} are not supported by this version of refit` }
-      : problem;
-  };
 }
 
 /** Names and targets stand once in a release: a name is an address, and a later file would undo an earlier. */

@@ -4,13 +4,15 @@ import { digestHex } from '../../model/ids.ts';
 import type { Package } from '../../model/release.ts';
 import { sha256File } from '../oci/blob.ts';
 import type { Problem } from '../yaml-document.ts';
-import { readDebianPackage } from './debian-package.ts';
+import { readDebianPackage, readKernel } from './debian-package.ts';
 import type { NamedFile } from './named-files.ts';
 
 /** The files that a release carries, by the path under which its manifest names them. */
 export type Payload = {
   readonly files: ReadonlyMap<string, PayloadFile>;
   readonly packages: ReadonlyMap<string, Package>;
+  /** Of a kernel's package, what `uname -r` says once it runs; by the package's path. */
+  readonly kernels: ReadonlyMap<string, string>;
   readonly problems: readonly Problem[];
 };
 
@@ -28,6 +30,7 @@ const RESERVED = 'release.json';
 export async function readPayload(folder: string, named: readonly NamedFile[]): Promise<Payload> {
   const files = new Map<string, PayloadFile>();
   const packages = new Map<string, Package>();
+  const kernels = new Map<string, string>();
   const problems: Problem[] = [];
   for (const { path, file, type } of named) {
     const found = await readFileOf(folder, file);
@@ -41,8 +44,12 @@ export async function readPayload(folder: string, named: readonly NamedFile[]): 
     if ('problem' in read) problems.push({ path, message: read.problem });
     else problems.push(...sameName(packages, read, path));
     if ('name' in read) packages.set(read.file, read);
+    if (type !== 'kernel' || 'problem' in read) continue;
+    const kernel = await readKernel(found.source, read.file);
+    if (typeof kernel === 'string') kernels.set(read.file, kernel);
+    else problems.push({ path, message: kernel.problem });
   }
-  return { files, packages, problems };
+  return { files, packages, kernels, problems };
 }
 
 /** One spelling of a path, since `./a` and `a` are the same file. */

@@ -46,7 +46,19 @@ const Count = z.int().nonnegative();
 /** Files of the release are joined to a folder on the host: nothing that climbs out of it is a path. */
 const InnerPath = z.string().regex(/^(?!.*(^|\/)\.\.(\/|$))[^/\0][^\0]*$/, 'expected a path inside the release');
 const step = { id: Name.transform(parseStepId) };
+const Package = z.object({ file: InnerPath, name: z.string(), version: z.string(), architecture: z.string() });
 
+const containerProbes = [
+  z.object({ type: z.literal('http'), url: z.string(), status: Count, contains: z.string().nullable() }),
+  z.object({ type: z.literal('tcp'), host: z.string(), port: Count }),
+  z.object({ type: z.literal('exec'), command: Command.min(1) }),
+] as const;
+const Probe = z.discriminatedUnion('type', [
+  ...containerProbes,
+  z.object({ type: z.literal('unit'), unit: z.string() }),
+]);
+
+const Health = z.object({ probes: z.array(Probe), minHealthyTimeMs: Count, deadlineMs: Count });
 const Step = z.discriminatedUnion('type', [
   z.object({
     ...step,
@@ -63,7 +75,7 @@ const Step = z.discriminatedUnion('type', [
     ...step,
     type: z.literal('packages'),
     format: z.literal('deb'),
-    packages: z.array(z.object({ file: InnerPath, name: z.string(), version: z.string(), architecture: z.string() })),
+    packages: z.array(Package),
   }),
   z.object({
     ...step,
@@ -97,16 +109,21 @@ const Step = z.discriminatedUnion('type', [
     base: z.enum(['stated', 'kept']).default('stated'),
     timeoutMs: Count,
   }),
-]);
-
-const containerProbes = [
-  z.object({ type: z.literal('http'), url: z.string(), status: Count, contains: z.string().nullable() }),
-  z.object({ type: z.literal('tcp'), host: z.string(), port: Count }),
-  z.object({ type: z.literal('exec'), command: Command.min(1) }),
-] as const;
-const Probe = z.discriminatedUnion('type', [
-  ...containerProbes,
-  z.object({ type: z.literal('unit'), unit: z.string() }),
+  z.object({
+    ...step,
+    type: z.literal('kernel'),
+    format: z.literal('deb'),
+    package: Package,
+    kernel: z.string().regex(/^[\w.+~-]+$/, 'expected a kernel as uname names it'),
+    ...{ timeoutMs: Count, confirmWithinMs: Count, health: Health },
+  }),
+  z.object({
+    ...step,
+    type: z.literal('engine'),
+    format: z.literal('deb'),
+    packages: z.array(Package),
+    timeoutMs: Count,
+  }),
 ]);
 
 const Amount = z.union([z.object({ hosts: Count }), z.object({ percent: Count })]);
@@ -148,7 +165,7 @@ const ReleaseJson = z.object({
     deadlineMs: Count,
     diskFreeBytes: Count,
     steps: z.array(Step),
-    health: z.object({ probes: z.array(Probe), minHealthyTimeMs: Count, deadlineMs: Count }),
+    health: Health,
   }),
   // Releases of before there were services.
   services: z.array(Service).default([]),

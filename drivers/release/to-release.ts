@@ -1,11 +1,11 @@
 import { assert } from '../../model/assert.ts';
 import type { ContainerProbe, ContainerHealth } from '../../model/replacement.ts';
-import type { Package, Probe, Release, ReleaseFile, ServiceRelease, Step } from '../../model/release.ts';
+import type { Health, Probe, Release, ReleaseFile, ServiceRelease, Step } from '../../model/release.ts';
 import { digestHex } from '../../model/ids.ts';
 import { sha256 } from '../oci/blob.ts';
 import { MANIFEST_FILE, type ReleaseSource } from './manifest.ts';
 import type { Manifest } from './manifest-schema.ts';
-import { payloadPath } from './payload.ts';
+import { payloadPath, type Payload } from './payload.ts';
 import { strategyOf } from './service-schema.ts';
 import { toBackup, toMigration } from './to-migration.ts';
 import { toUnit } from './to-unit.ts';
@@ -24,12 +24,8 @@ export function toRelease({ manifest, text, payload }: ReleaseSource): Release {
     host: {
       deadlineMs: host.deadline,
       diskFreeBytes: host.diskFree,
-      steps: host.steps.map((step) => toStep(step, payload.packages)),
-      health: {
-        probes: host.health.probes.map(toProbe),
-        minHealthyTimeMs: host.health.minHealthyTime,
-        deadlineMs: host.health.deadline,
-      },
+      steps: host.steps.map((step) => toStep(step, payload)),
+      health: toHealth(host.health),
     },
     services: manifest.services.map(toService),
     units: manifest.units.map(toUnit),
@@ -50,7 +46,8 @@ function contentsOf({ text, payload }: Pick<ReleaseSource, 'text' | 'payload'>):
 
 type ManifestStep = Manifest['host']['steps'][number];
 
-function toStep(step: ManifestStep, packages: ReadonlyMap<string, Package>): Step {
+function toStep(step: ManifestStep, payload: Pick<Payload, 'packages' | 'kernels'>): Step {
+  const { packages } = payload;
   switch (step.type) {
     case 'files':
       return { ...step, files: step.files.map((file) => ({ ...file, from: payloadPath(file.from) })) };
@@ -61,6 +58,16 @@ function toStep(step: ManifestStep, packages: ReadonlyMap<string, Package>): Ste
         format: 'deb',
         packages: step.files.map((file) => readOf(packages, file)),
       };
+    case 'engine': {
+      const { id, type, files, timeout } = step;
+      return { id, type, format: 'deb', packages: files.map((file) => readOf(packages, file)), timeoutMs: timeout };
+    }
+    case 'kernel': {
+      const { id, type, file, timeout, confirmWithin } = step;
+      const found = { package: readOf(packages, file), kernel: readOf(payload.kernels, file) };
+      const times = { timeoutMs: timeout, confirmWithinMs: confirmWithin, health: toHealth(step.health) };
+      return { id, type, format: 'deb', ...found, ...times };
+    }
     case 'unit':
       return step;
     case 'run': {
@@ -76,8 +83,8 @@ function toStep(step: ManifestStep, packages: ReadonlyMap<string, Package>): Ste
   }
 }
 
-function readOf(packages: ReadonlyMap<string, Package>, file: string): Package {
-  const read = packages.get(payloadPath(file));
+function readOf<Read>(all: ReadonlyMap<string, Read>, file: string): Read {
+  const read = all.get(payloadPath(file));
   assert(read !== undefined, `the package ${file} was read with the manifest`);
   return read;
 }
@@ -116,6 +123,10 @@ function toContainerHealth({ minHealthyTime, deadline, probe }: ManifestService[
 
 const toContainerProbe = (probe: NonNullable<ManifestService['health']['probe']>): ContainerProbe =>
   probe.type === 'http' ? { ...probe, contains: probe.contains ?? null } : probe;
+
+function toHealth({ probes, minHealthyTime, deadline }: Manifest['host']['health']): Health {
+  return { probes: probes.map(toProbe), minHealthyTimeMs: minHealthyTime, deadlineMs: deadline };
+}
 
 function toProbe(probe: Manifest['host']['health']['probes'][number]): Probe {
   return probe.type === 'unit' ? probe : toContainerProbe(probe);

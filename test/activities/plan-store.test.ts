@@ -121,3 +121,19 @@ it('a wave is loaded a page at a time, and the hosts that are there already unde
   expect(await loadWave({ ...run, planDigest, wave: null, offset: 0 })).toEqual({ hosts: hosts.slice(0, 2), total: 2 });
   await expect(loadWave({ ...run, planDigest, wave: 'wave-9', offset: 0 })).rejects.toThrow(/no wave "wave-9"/);
 });
+
+it('a page for the workflow has neither kernels nor engines, so that it stays far below a payload’s bound', async () => {
+  const long = { kernel: 'k'.repeat(60), engine: 'e'.repeat(60) };
+  const waves = planWaves(
+    hosts.slice(0, MAX_WAVE_HOSTS).map((host) => ({ ...host, ...long })),
+    { strategy: 'serial' },
+  );
+  const whole = plan();
+  const plans = fresh(new MemoryBus());
+  const planDigest = await saveOne(plans, { ...whole, hop: { ...whole.hop, waves } });
+
+  const page = await createLoadWave(plans)({ ...run, planDigest, wave: 'serial-1', offset: 0 });
+
+  expect((await plans.load({ ...run, planDigest })).hop.waves[0]?.hosts[0]).toMatchObject(long);
+  expect(page).toEqual({ hosts: hosts.slice(0, MAX_WAVE_HOSTS), total: MAX_WAVE_HOSTS });
+});

@@ -334,7 +334,8 @@ const ENGINE = {
 
 const facts = (changes: Partial<HostFacts>): HostFacts => ({
   ...{ diskFreeBytes: 10 * 1024 ** 3, diskTotalBytes: 20 * 1024 ** 3, kernel: '6.1.0', architecture: 'x64' },
-  ...{ clockMs: Date.now(), installed: null, agent: null, phase: 'idle', packages: {}, drift: [] },
+  ...{ clockMs: Date.now(), installed: null, agent: null, phase: 'idle', packages: {} },
+  ...{ bootLoader: null, engine: null, drift: [] },
   ...changes,
 });
 

@@ -58,7 +58,7 @@ async function put(bus: Bus, ...puts: readonly BusPut[]): Promise<void> {
 
 const facts = (installed: HostFacts['installed']): HostFacts => ({
   ...{ diskFreeBytes: 0, diskTotalBytes: 0, kernel: '6.1.0', architecture: 'x64', clockMs: 0 },
-  ...{ installed, agent: '1.0.0', phase: 'done', packages: {}, drift: [] },
+  ...{ installed, agent: '1.0.0', phase: 'done', packages: {}, bootLoader: null, engine: null, drift: [] },
 });
 const blank = { host, engineProblem: null, factsProblem: null, clockSkewMs: 0, busProblems: [], jump: 'same' } as const;
 

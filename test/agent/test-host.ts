@@ -74,7 +74,7 @@ export class TestHost {
   start(ports: Partial<AgentPorts> & { engine?: ContainerEngine } = {}): { stop: () => void; failure: Promise<Error> } {
     const stop = new AbortController();
     this.#stops.push(stop);
-    const boot: Boot = { bootId: () => 'boot-1', reboot: () => Promise.resolve() };
+    const boot: Boot = { bootId: () => 'boot-1', kernel: () => '6.1', reboot: () => Promise.resolve() };
     const identity = { host: me, fleet, version: '1.0.0+test' };
     const failure = runAgent(
       identity,
@@ -97,6 +97,8 @@ export class TestHost {
           agent: identity.version,
           phase,
           packages: {},
+          bootLoader: null,
+          engine: null,
           drift: [],
         }),
         log: (event, fields) => this.logs.push(`${event} ${JSON.stringify(fields)}`),

@@ -17,6 +17,8 @@ export const makeFacts = (changes: Partial<HostFacts> = {}): HostFacts => ({
   agent: '0.1.0+abc',
   phase: 'done',
   packages: {},
+  bootLoader: null,
+  engine: null,
   drift: [],
   ...changes,
 });

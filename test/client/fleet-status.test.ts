@@ -25,8 +25,23 @@ describe('the status of a host', () => {
       agent: '0.1.0+abc',
       kernel: '6.1.0-18',
       engine: '20.10.24',
+      measured: {},
       alive: true,
       lastReportAt: 1_000,
+    });
+  });
+
+  it('has of what the last upgrade measured what is the host’s own', () => {
+    const measured = {
+      kernel: '6.1.0-56',
+      'containers:kept': '3',
+      'package:docker.io': '20.10.25',
+      'file:/etc/a': 'x',
+    };
+
+    expect(statusOf(makeAlive(), makeReport({ measured })).measured).toEqual({
+      kernel: '6.1.0-56',
+      'containers:kept': '3',
     });
   });
 
@@ -42,7 +57,7 @@ describe('the status of a host', () => {
   it('is unknown where there was never an agent and no engine answers', () => {
     expect(hostStatus(makeHostOnBus('host-2'), null)).toEqual({
       ...{ name: 'host-2', version: null, release: null, state: 'unknown', agent: null },
-      ...{ kernel: null, engine: null, alive: false, lastReportAt: null },
+      ...{ kernel: null, engine: null, measured: {}, alive: false, lastReportAt: null },
     });
   });
 

@@ -38,6 +38,37 @@ describe('a plan of one hop', () => {
     ]);
   });
 
+  it('shows kernels and engines, old and new, a line for all hosts that have the same', () => {
+    const steps: Hop['steps'] = [
+      { id: 'kernel', type: 'kernel', to: { kernel: '6.2' } },
+      { id: 'engine', type: 'engine', to: { engine: { 'docker.io': '25', containerd: '2' } } },
+    ];
+    const [first, ...others] = planHosts(3, '1.0.0').map((host) => ({
+      ...host,
+      kernel: '6.1',
+      engine: 'docker.io 24',
+    }));
+    const hosts = [...(first === undefined ? [] : [{ ...first, kernel: '6.0' }]), ...others];
+
+    const text = textOf([makeHop('2.0.0', hosts, { steps })]);
+
+    expect(text).toContain('    kernel: 6.0 → 6.2 on 1 host (host-1); each restarts once\n');
+    expect(text).toContain('    kernel: 6.1 → 6.2 on 2 hosts (host-2, host-3); each restarts once\n');
+    expect(text).toContain(
+      '    engine: docker.io 24 → docker.io 25, containerd 2 on 3 hosts (host-1, host-2, host-3); containers run on',
+    );
+  });
+
+  it('says of hosts that have the kernel already, and of those that nobody knows it of', () => {
+    const steps: Hop['steps'] = [{ id: 'kernel', type: 'kernel', to: { kernel: '6.2' } }];
+    const [first, second] = [planHost('host-1', '1.0.0'), planHost('host-2', '1.0.0')];
+
+    const text = textOf([makeHop('2.0.0', [{ ...first, kernel: '6.2' }, second], { steps })]);
+
+    expect(text).toContain('    kernel: 6.2 already on 1 host (host-1)\n');
+    expect(text).toContain('    kernel: not known yet → 6.2 on 1 host (host-2); each restarts once\n');
+  });
+
   it('begins with refit itself, where the release brings a new one', () => {
     const upgrader = { image: imageOfBuild(NEW_BUILD), hosts: [parseHostId('host-1'), parseHostId('host-2')] };
     const selfUpgrade = { upgrader, agents: { to: '2.0.0+abc', hosts: 3 } };
@@ -215,6 +246,16 @@ describe('the plan of ten thousand hosts', () => {
     expect(lines.length).toBeLessThan(80);
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(700);
     expect(lines.at(-1)).toBe('and 9960 more findings; all of them: refit plan --json');
+  });
+
+  it('stays short with a kernel of its own on every host', () => {
+    const steps: Hop['steps'] = [{ id: 'kernel', type: 'kernel', to: { kernel: '6.2' } }];
+    const each = hosts.map((host, index) => ({ ...host, kernel: `6.1.${index}` }));
+
+    const lines = textOf([makeHop('2.0.0', each, { steps })]).split('\n');
+
+    expect(lines.filter((line) => line.startsWith('    kernel: '))).toHaveLength(9);
+    expect(lines).toContain('    kernel: 9992 other versions → 6.2 on 9992 hosts; each restarts once');
   });
 
   it('says of waves that are alike how many there are', () => {

@@ -7,7 +7,7 @@ import { parseStepId } from '../../model/ids.ts';
 import { defaultPolicy, type InstallStrategy, type Policy } from '../../model/policy.ts';
 import { RegistryError, type ReadRelease } from '../../model/registry.ts';
 import type { ContainerStep, Release } from '../../model/release.ts';
-import { chainEntry, digestOf, jumps, release, service } from '../fakes/release.ts';
+import { chainEntry, digestOf, engineStep, hostWith, jumps, kernelStep, release, service } from '../fakes/release.ts';
 import { makeAlive, makeFleet, makeHostOnBus, makeReport, RELEASE } from './bus-values.ts';
 
 const target = (changes: Partial<Release> = {}): ReadRelease => ({
@@ -73,6 +73,20 @@ describe('the plan of an upgrade, from outside', () => {
         { name: 'host-1', from: '1.0.0' },
         { name: 'host-2', from: null },
       ],
+    ]);
+  });
+
+  it('has kernel and engine of every host, by its agent, or the kernel by its engine', async () => {
+    const read = target(hostWith(kernelStep('6.2'), engineStep({ 'docker.io': '25' })));
+    const one = hostOn('host-1', '1.0.0');
+    const facts = { ...makeAlive().facts, ...one.alive?.facts, engine: { package: 'docker.io', version: '24' } };
+    const agent = { ...one, alive: { ...makeAlive(), facts } };
+
+    const plan = await planOf([agent, makeHostOnBus('host-2')], { read });
+
+    expect(plan.hops[0]?.waves[0]?.hosts).toEqual([
+      { name: 'host-1', from: '1.0.0', kernel: '6.1.0-18', engine: 'docker.io 24' },
+      { name: 'host-2', from: null, kernel: '6.1.0' },
     ]);
   });
 

@@ -196,6 +196,18 @@ describe('a saved plan that is started', () => {
     ]);
   });
 
+  it('names a step that brings another kernel, and not that a host has another one by now', () => {
+    const hosts = planHosts(1, '1.0.0');
+    const brings = (kernel: string): Partial<Hop> => ({ steps: [{ id: 'kernel', type: 'kernel', to: { kernel } }] });
+    const saved = save(makePlan([makeHop('4.2.0', hosts, brings('6.2'))]));
+    const others = hosts.map((host) => ({ ...host, kernel: '6.1' }));
+
+    expect(planChanges(saved, makePlan([makeHop('4.2.0', hosts, brings('6.3'))], { tree: digestOf('f') }))).toEqual([
+      'in the hop to 4.2.0: step kernel is another',
+    ]);
+    expect(planChanges(saved, makePlan([makeHop('4.2.0', others, brings('6.2'))]))).toEqual([]);
+  });
+
   it('names hosts that go in another order, and waves that are cut otherwise', () => {
     const hosts = planHosts(3, '1.0.0');
     const install = { strategy: 'waves', sizes: [{ hosts: 1 }], maxUnavailable: null } as const;

@@ -42,6 +42,8 @@ const facts: HostFacts = {
   agent: null,
   phase: 'idle',
   packages: { 'sample-daemon': { version: '1.0.0', restorable: true } },
+  bootLoader: null,
+  engine: null,
   drift: [],
 };
 const report: Report = {
@@ -100,6 +102,18 @@ describe('values of the bus', () => {
 
     expect(parseOrder(encodeBusValue(told))).toEqual({ ok: true, value: told });
     expect(parseOrder(JSON.stringify(earlier))).toEqual({ ok: true, value: order });
+  });
+
+  test('facts tell of boot loader and engine; those of an earlier version say nothing of them', () => {
+    const told = {
+      ...facts,
+      bootLoader: { name: 'grub', problem: '/boot is btrfs' },
+      engine: { package: 'docker.io', version: '20.10.24' },
+    };
+    const { bootLoader: _none, engine: __none, ...earlier } = facts;
+
+    expect(parseHostFacts(JSON.stringify(told))).toEqual({ ok: true, value: told });
+    expect(parseHostFacts(JSON.stringify(earlier))).toEqual({ ok: true, value: facts });
   });
 
   test('facts say what has drifted; those of an earlier version say nothing of it', () => {

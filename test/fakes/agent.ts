@@ -207,7 +207,16 @@ export class FakeAgent {
     const { version: agent, installed } = this;
     const facts = {
       ...{ diskFreeBytes: 10 * 1024 ** 3, diskTotalBytes: 20 * 1024 ** 3, kernel: '6.1.0', architecture: 'x64' },
-      ...{ clockMs: Date.now(), installed, agent, phase: this.#phase, packages: {}, drift: [] },
+      ...{
+        clockMs: Date.now(),
+        installed,
+        agent,
+        phase: this.#phase,
+        packages: {},
+        bootLoader: null,
+        engine: null,
+        drift: [],
+      },
     };
     const epoch = this.#highest?.epoch ?? 0;
     return encodeBusValue({ v: 1, agent, bootId: 'boot-1', phase: this.#phase, epoch, facts });

@@ -1,6 +1,15 @@
 import { parseDigest, parseServiceId, parseStepId, type Digest } from '../../model/ids.ts';
 import type { Backup, Migration } from '../../model/migration.ts';
-import type { ChainEntry, Release, ReleaseRef, ServiceRelease, SupportedJump } from '../../model/release.ts';
+import type {
+  ChainEntry,
+  EngineStep,
+  KernelStep,
+  Release,
+  ReleaseRef,
+  ServiceRelease,
+  Step,
+  SupportedJump,
+} from '../../model/release.ts';
 import type { ReadRelease } from '../../model/registry.ts';
 
 /** A digest that is told apart by its first character. */
@@ -40,6 +49,23 @@ export function release(changes: Partial<Release> = {}): Release {
     ...changes,
   };
 }
+
+/** What a release has of a host, with these steps. */
+export const hostWith = (...steps: readonly Step[]): Pick<Release, 'host'> => ({ host: { ...release().host, steps } });
+
+export const kernelStep = (kernel: string, changes: Partial<KernelStep['package']> = {}): KernelStep => ({
+  ...{ id: parseStepId('kernel'), type: 'kernel', format: 'deb', kernel, timeoutMs: 1, confirmWithinMs: 2 },
+  package: { file: 'k.deb', name: `linux-image-${kernel}`, version: '1', architecture: 'amd64', ...changes },
+  health: { probes: [], minHealthyTimeMs: 0, deadlineMs: 1 },
+});
+
+/** Of packages by name, with their versions. */
+export const engineStep = (packages: Readonly<Record<string, string>>): EngineStep => ({
+  ...{ id: parseStepId('engine'), type: 'engine', format: 'deb', timeoutMs: 1 },
+  packages: Object.entries(packages).map(([name, version]) => ({
+    ...{ file: `${name}.deb`, name, version, architecture: 'amd64' },
+  })),
+});
 
 /** Ranges that nothing stands against. */
 export const jumps = (...ranges: readonly string[]): readonly SupportedJump[] =>

@@ -22,6 +22,7 @@ export function aLab(options: { readonly hosts: number; readonly name?: string }
     },
     temporal: { port: 7233, uiPort: 8233, process: null },
     workers: [],
+    vm: false,
     secure: false,
     api: { port: 7280, process: null },
     upgrader: null,

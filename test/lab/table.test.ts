@@ -4,6 +4,7 @@ import type { LabStatus } from '../../lab/status.ts';
 
 const status: LabStatus = {
   lab: 'lab',
+  vm: false,
   hosts: [
     {
       name: 'host-1',

@@ -7,7 +7,18 @@ import { planHops, planTreeText, stopsOnPaths, type HostOnPath } from '../../mod
 import type { InstallStrategy } from '../../model/policy.ts';
 import type { ReadRelease } from '../../model/registry.ts';
 import type { ChainEntry, Release, SupportedJump } from '../../model/release.ts';
-import { backup, digestOf, jumps, migration, release, releaseRef, service } from '../fakes/release.ts';
+import {
+  backup,
+  digestOf,
+  engineStep,
+  hostWith,
+  jumps,
+  kernelStep,
+  migration,
+  release,
+  releaseRef,
+  service,
+} from '../fakes/release.ts';
 
 type Published = { readonly entry: ChainEntry; readonly read: ReadRelease };
 
@@ -59,11 +70,13 @@ function onPaths(
 
 type Planning = { readonly install?: InstallStrategy; readonly to?: ReadRelease; readonly known?: typeof releases };
 
-function planOf(
-  installed: readonly (string | null)[],
-  { install = { strategy: 'serial' }, to = target, known = releases }: Planning = {},
+const planOf = (installed: readonly (string | null)[], planning: Planning = {}): readonly Hop[] =>
+  planOfHosts(onPaths(installed, planning.to), planning);
+
+function planOfHosts(
+  hosts: readonly HostOnPath[],
+  { install = { strategy: 'serial' }, to = target, known = releases }: Planning,
 ): readonly Hop[] {
-  const hosts = onPaths(installed, to);
   const stops = stopsOnPaths(hosts, to.ref, versions);
   return planHops({ hosts, stops, releases: known, imageSizes: new Map(), install, carriers: new Set() });
 }
@@ -151,6 +164,60 @@ describe('the hops of a fleet', () => {
 
     expect(hops).toHaveLength(MAX_HOPS);
     expect(hops.at(-1)?.to).toBe('4.2.0');
+  });
+});
+
+describe('kernels and engines in a plan', () => {
+  /** Two hops: the first brings a kernel and an engine, the second another kernel. */
+  const brought = new Map(
+    [...releases].map(([digest, read]): [Digest, ReadRelease] => {
+      if (read.ref.version === '4.1.1') {
+        const steps = hostWith(kernelStep('6.2'), engineStep({ containerd: '2', 'docker.io': '25' }));
+        return [digest, { ...read, release: { ...read.release, ...steps } }];
+      }
+      return [
+        digest,
+        read === target ? { ...read, release: { ...read.release, ...hostWith(kernelStep('6.3')) } } : read,
+      ];
+    }),
+  );
+  const plan = (has: Pick<HostOnPath, 'kernel' | 'engine'>, known: typeof releases = brought): readonly Hop[] =>
+    planOfHosts(
+      onPaths(['4.0.1']).map((host) => ({ ...host, ...has })),
+      { known },
+    );
+  const hostsOf = (hops: readonly Hop[]): readonly unknown[] =>
+    hops.map((hop) => hop.waves.flatMap(({ hosts }) => hosts));
+
+  it('are what each step brings', () => {
+    expect(plan({}).map(({ steps }) => steps.map(({ to }) => to))).toEqual([
+      [{ kernel: '6.2' }, { engine: { containerd: '2', 'docker.io': '25' } }],
+      [{ kernel: '6.3' }],
+    ]);
+  });
+
+  it('begin with what a host has, and go on with what the hop before brings', () => {
+    expect(hostsOf(plan({ kernel: '6.1', engine: 'docker.io 24' }))).toEqual([
+      [{ name: 'host-1', from: '4.0.1', kernel: '6.1', engine: 'docker.io 24' }],
+      [{ name: 'host-1', from: '4.1.1', kernel: '6.2' }],
+    ]);
+  });
+
+  it('are left out where a host can’t say what it has, until a hop has brought it', () => {
+    expect(hostsOf(plan({}))).toEqual([
+      [{ name: 'host-1', from: '4.0.1' }],
+      [{ name: 'host-1', from: '4.1.1', kernel: '6.2' }],
+    ]);
+  });
+
+  it('are none where no step changes them', () => {
+    expect(hostsOf(plan({ kernel: '6.1', engine: 'docker.io 24' }, releases))[0]).toEqual([
+      { name: 'host-1', from: '4.0.1' },
+    ]);
+  });
+
+  it('change nothing of the text that names what is done', () => {
+    expect(planTreeText(plan({ kernel: '6.1', engine: 'docker.io 24' }))).toBe(planTreeText(plan({})));
   });
 });
 

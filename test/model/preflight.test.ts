@@ -10,11 +10,20 @@ import { isAlreadyThere, type FleetReading, type HostWithPath } from '../../mode
 import { judgePreflight } from '../../model/preflight-findings.ts';
 import type { ReadRelease } from '../../model/registry.ts';
 import type { Release } from '../../model/release.ts';
-import { digestOf, release, releaseRef, service } from '../fakes/release.ts';
+import { digestOf, engineStep, hostWith, kernelStep, release, releaseRef, service } from '../fakes/release.ts';
 
 const facts = (changes: Partial<HostFacts> = {}): HostFacts => ({
   ...{ diskFreeBytes: 10 * 1024 ** 3, diskTotalBytes: 20 * 1024 ** 3, kernel: '6.1.0', architecture: 'x86_64' },
-  ...{ clockMs: 0, installed: null, agent: null, phase: 'idle', packages: {}, drift: [] },
+  ...{
+    clockMs: 0,
+    installed: null,
+    agent: null,
+    phase: 'idle',
+    packages: {},
+    bootLoader: null,
+    engine: null,
+    drift: [],
+  },
   ...changes,
 });
 
@@ -87,6 +96,11 @@ describe('what preflight says', () => {
   const kept = (restorable: boolean): HostFacts['packages'] => ({ daemon: { version: '1.0', restorable } });
   const daemon = (version: string, restorable: boolean): HostWithPath =>
     reading(facts({ packages: { daemon: { version, restorable } } }));
+  const bootLoader = { name: 'grub', problem: null };
+  const withKernel = (loader: HostFacts['bootLoader']): Partial<FleetReading> & { release: Release } => ({
+    release: release(hostWith(kernelStep('6.2'))),
+    hosts: [reading(facts({ bootLoader: loader }))],
+  });
   const cases: readonly [title: string, changes: Parameters<typeof fleet>[0], severity: string | null, what: RegExp][] =
     [
       ['all is well', {}, null, /./],
@@ -96,6 +110,55 @@ describe('what preflight says', () => {
       ['engine away', { hosts: [host({ engineProblem: 'no answer', facts: null })] }, 'error', /no answer/],
       ['facts unreadable', { hosts: [host({ facts: null, factsProblem: 'bad' })] }, 'error', /bad/],
       ['disk too small', { hosts: [reading(facts({ diskFreeBytes: 1024 ** 2 }))] }, 'error', /1 MiB free/],
+      ['a kernel, on a host that falls back', withKernel({ name: 'grub', problem: null }), null, /./],
+      ['a kernel, on one that can’t', withKernel({ name: 'grub', problem: 'no grubenv' }), 'error', /no grubenv/],
+      ['a kernel, on one that can’t say', withKernel(null), 'warning', /can't say/],
+      [
+        'kernels in both hops, on one that can’t',
+        overEarlier(
+          earlier(hostWith(kernelStep('6.2'))),
+          facts({ bootLoader: { name: null, problem: 'no boot loader' } }),
+          read(hostWith(kernelStep('6.3'))),
+        ),
+        'error',
+        /^sample 1.5.0 brings kernel 6.2, .*: no boot loader$/,
+      ],
+      [
+        'a kernel’s package over another of its name',
+        {
+          release: release(hostWith(kernelStep('6.2', { name: 'linux-image', version: '2' }))),
+          hosts: [reading(facts({ bootLoader, packages: { 'linux-image': { version: '1', restorable: true } } }))],
+        },
+        'error',
+        /^package linux-image 1 is installed, and 2 of sample 2.0.0 would overwrite it/,
+      ],
+      [
+        'a kernel’s package that is there already',
+        {
+          release: release(hostWith(kernelStep('6.2'))),
+          hosts: [reading(facts({ bootLoader, packages: { 'linux-image-6.2': { version: '1', restorable: false } } }))],
+        },
+        null,
+        /./,
+      ],
+      [
+        'a kernel of another architecture',
+        {
+          release: release(hostWith(kernelStep('6.2', { architecture: 'arm64' }))),
+          hosts: [reading(facts({ bootLoader }))],
+        },
+        'error',
+        /is x86_64; .* arm64/,
+      ],
+      [
+        'an engine without a way back',
+        {
+          release: release(hostWith(engineStep({ 'docker.io': '25' }))),
+          hosts: [reading(facts({ packages: { 'docker.io': { version: '24', restorable: false } } }))],
+        },
+        'error',
+        /^package docker.io 24 is installed, but its file is not kept/,
+      ],
       ['clock ahead', { hosts: [host({ clockSkewMs: 40_000 })] }, 'warning', /40 s ahead/],
       ['clock behind', { hosts: [host({ clockSkewMs: -40_000 })] }, 'warning', /40 s behind/],
       ['clock a little off', { hosts: [host({ clockSkewMs: 20_000 })] }, null, /./],

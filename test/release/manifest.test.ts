@@ -161,14 +161,6 @@ host:
     expect(problems).toContainEqual(expect.stringContaining(`release.yaml:${problem}`));
   });
 
-  test.each(['kernel', 'engine'])('says of a %s step that a later version knows it', async (type) => {
-    const problems = await problemsOf(`name: a\nversion: 1.0.0\nhost:\n  steps:\n    - id: k\n      type: ${type}\n`);
-
-    expect(problems).toEqual([
-      `release.yaml:6:7: host.steps[0].type: steps of type ${type} are not supported by this version of refit`,
-    ]);
-  });
-
   test.each([
     ['{ id: a, type: files, files: [{ from: a, to: /a/../b }] }', 'an absolute path without ".."'],
     ['{ id: a, type: files, files: [{ from: a, to: b }] }', 'an absolute path without ".."'],
@@ -178,8 +170,8 @@ host:
     ['{ id: a, type: unit, unit: sample }', 'a systemd unit such as sample.service'],
     ['{ id: a, type: unit, unit: a.service, state: running }', 'started, restarted or stopped'],
     ['{ id: A b, type: reboot }', 'a step name'],
-    ['{ id: a, type: other }', 'files, packages, unit, run, reboot or container'],
-    ['{ id: a }', 'files, packages, unit, run, reboot or container'],
+    ['{ id: a, type: other }', 'files, packages, unit, run, reboot, container, kernel or engine'],
+    ['{ id: a }', 'files, packages, unit, run, reboot, container, kernel or engine'],
     ['"reboot"', 'a group of fields'],
     [`{ id: a, type: container, name: a, image: "${IMAGE}", ports: ["0:80"] }`, 'a port such as'],
     [`{ id: a, type: container, name: a, image: "${IMAGE}", ports: ["80"] }`, 'a port such as'],

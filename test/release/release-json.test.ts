@@ -58,7 +58,7 @@ describe('release.json', () => {
     [
       'a step of an unknown type',
       'host.steps.0.type',
-      (release: Release) => withStep(release, { id: 'a', type: 'kernel' }),
+      (release: Release) => withStep(release, { id: 'a', type: 'later' }),
     ],
     [
       'a file outside the release',

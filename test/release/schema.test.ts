@@ -2,6 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { manifestJsonSchema } from '../../drivers/release/json-schema.ts';
+import { kernelProblems } from '../../drivers/release/kernel-problems.ts';
 import { jumpProblems } from '../../drivers/release/jump-problems.ts';
 import { Manifest } from '../../drivers/release/manifest-schema.ts';
 import { migrationProblems } from '../../drivers/release/migration-problems.ts';
@@ -28,7 +29,9 @@ describe('the examples of docs/release.md', () => {
   test.each(examples)('the units, jumps and migrations of example %i fit together', (_number, text) => {
     const value: unknown = parse(text);
 
-    expect([unitProblems, jumpProblems, migrationProblems].flatMap((problems) => problems(value))).toEqual([]);
+    expect(
+      [unitProblems, jumpProblems, migrationProblems, problemsOfKernel].flatMap((problems) => problems(value)),
+    ).toEqual([]);
   });
 
   test.each(examples)('example %i is valid by the JSON Schema', (_number, text) => {
@@ -52,6 +55,9 @@ describe('the JSON Schema', () => {
     ['a component of two numbers', { ...step({ type: 'reboot' }), components: { etcd: '3.5' } }],
     ['a migration without a check', { ...step({ type: 'reboot' }), migrations: [{ name: 'a', when: 'expand' }] }],
     ['a backup that is another text than none', { ...step({ type: 'reboot' }), backup: 'later' }],
+    ['a kernel without its package', step({ type: 'kernel' })],
+    ['a kernel of several packages', step({ type: 'kernel', files: ['a.deb'] })],
+    ['an engine without packages', step({ type: 'engine', files: [] })],
     ['a deadline without a unit', { name: 'a', version: '1.0.0', host: { steps: [], deadline: 5 } }],
   ])('refuses %s, as the build does', (_what, value) => {
     expect(validate(value)).toBe(false);
@@ -67,6 +73,9 @@ describe('the JSON Schema', () => {
     expect(text).toContain('How the new slot is watched after the cutover.');
   });
 });
+
+const problemsOfKernel = (value: unknown): ReturnType<typeof kernelProblems> =>
+  kernelProblems(value, Manifest.parse(value));
 
 function step(fields: object): object {
   return { name: 'a', version: '1.0.0', host: { steps: [{ id: 'a', ...fields }] } };

@@ -29,6 +29,8 @@ export const hostSchema: z.ZodType<HostStatus> = z
     agent: z.string().nullable(),
     kernel: z.string().nullable(),
     engine: z.string().nullable().describe('Version of the Docker Engine; null: it doesn’t answer.'),
+    // APIs of before kernels and engines were upgraded.
+    measured: texts.default({}).describe('Kernel, engine, and containers kept, as its last upgrade measured them.'),
     alive: z.boolean(),
     lastReportAt: time.nullable(),
   })

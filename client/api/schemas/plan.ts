@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Estimate } from '../../estimate.ts';
 import type { PlannedFleet } from '../../fleet-client.ts';
-import type { Hop, PlannedHost, PlannedService, Wave } from '../../../model/plan.ts';
+import type { Hop, PlannedHost, PlannedService, PlannedStep, Wave } from '../../../model/plan.ts';
 import { count, digest, fleetId, hostId, reference, serviceId } from './fields.ts';
 import { policyRequestSchema, policySchema } from './policy.ts';
 import { findingSchema } from './progress-parts.ts';
@@ -12,7 +12,23 @@ export const planRequestSchema = z
   .strictObject({ reference, policy: policyRequestSchema.optional() })
   .meta({ id: 'PlanRequest', description: 'What would be done; nothing is started.' });
 
-const hostSchema: z.ZodType<PlannedHost> = z.object({ name: hostId, from: z.string().nullable() });
+const hostSchema: z.ZodType<PlannedHost> = z.object({
+  name: hostId,
+  from: z.string().nullable(),
+  kernel: z.string().exactOptional().describe('That runs now; only where the hop brings another.'),
+  engine: z.string().exactOptional().describe('Its package and version now; only where the hop brings another.'),
+});
+
+const stepSchema: z.ZodType<PlannedStep> = z.object({
+  id: z.string(),
+  type: z.enum(['files', 'packages', 'unit', 'run', 'reboot', 'container', 'kernel', 'engine']),
+  to: z
+    .union([
+      z.strictObject({ kernel: z.string() }),
+      z.strictObject({ engine: z.record(z.string(), z.string()).describe('Version by package.') }),
+    ])
+    .exactOptional(),
+});
 
 const waveSchema: z.ZodType<Wave> = z
   .object({
@@ -39,9 +55,7 @@ const hopSchema: z.ZodType<Hop> = z
     to: z.string(),
     release: releaseRefSchema,
     risks: z.array(z.object({ name: z.string(), reason: z.string() })),
-    steps: z.array(
-      z.object({ id: z.string(), type: z.enum(['files', 'packages', 'unit', 'run', 'reboot', 'container']) }),
-    ),
+    steps: z.array(stepSchema),
     downloadBytes: count.describe('Of each host.'),
     services: z.array(serviceSchema),
     migrations: z.array(

@@ -47,7 +47,7 @@ void runAgent(
     steps,
     probes: hostProbes,
     quorum: noMember,
-    boot: { bootId: () => 'boot', reboot: () => Promise.resolve() },
+    boot: { bootId: () => 'boot', kernel: () => 'sim', reboot: () => Promise.resolve() },
     facts: (phase) => ({
       diskFreeBytes: 0,
       diskTotalBytes: 0,
@@ -58,6 +58,8 @@ void runAgent(
       agent: 'kill',
       phase,
       packages: {},
+      bootLoader: null,
+      engine: null,
       drift: [],
     }),
     log: () => undefined,

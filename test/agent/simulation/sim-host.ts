@@ -95,6 +95,7 @@ export class SimHost {
       quorum: noMember,
       boot: {
         bootId: () => `boot-${this.#boot}`,
+        kernel: () => 'sim',
         reboot: async () => {
           await this.#take(process, 'reboot', 5);
           this.#world.after(this.#world.random.between(1, 400), () => {
@@ -309,6 +310,7 @@ export class SimHost {
         await take(`undone ${step.id}`, 20);
       },
       settle: async (step) => take(`settle ${step.id}`, 5),
+      needsRestart: () => Promise.resolve(false),
       question: () => Promise.resolve(null),
       probe: () => Promise.resolve({ ok: true, evidence: '' }),
     };

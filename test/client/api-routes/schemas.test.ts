@@ -10,7 +10,7 @@ import { upgradeSchema } from '../../../client/api/schemas/upgrade.ts';
 import { parseHostId } from '../../../model/ids.ts';
 import { defaultPolicy, type Policy } from '../../../model/policy.ts';
 import { FakeFleetClient } from '../../fakes/fleet-client.ts';
-import { readRelease } from '../../fakes/release.ts';
+import { engineStep, hostWith, kernelStep, readRelease } from '../../fakes/release.ts';
 import { makeContainer, makeMember, makeService, newImage } from '../members.ts';
 import { BEGAN, makeDecision, makeHost, makeMigration, makeProgress, makeStanding, makeWaiting } from '../progress.ts';
 import { makeJob, makeUnit, makeUnitMember } from '../units.ts';
@@ -53,11 +53,12 @@ describe('documents', () => {
 
   test('of releases and plans give them again', async () => {
     const client = new FakeFleetClient();
-    const read = readRelease();
+    const read = readRelease(hostWith(kernelStep('6.2'), engineStep({ 'docker.io': '25' })));
     const planned = await client.plan({ reference: client.publish(read), policy: defaultPolicy });
 
     expect(overTheWire(releaseSchema, read)).toEqual(read);
     expect(overTheWire(planSchema, planned)).toEqual(planned);
+    expect(planned.hops[0]?.steps.map(({ to }) => to)).toEqual([{ kernel: '6.2' }, { engine: { 'docker.io': '25' } }]);
   });
 });
 

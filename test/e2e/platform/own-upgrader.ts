@@ -1,4 +1,3 @@
-import { execa } from 'execa';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +9,8 @@ import { createRegistry } from '../../../drivers/registry.ts';
 import { buildRelease, type AgentBundle } from '../../../drivers/release/build.ts';
 import { openLab, type Lab } from '../../../lab/lab.ts';
 import { workflowBundle } from '../../../worker/bundle.ts';
-import type { Answer, Upgrade } from './refit.ts';
+import { commandLine, type CommandLine } from './command-line.ts';
+import type { Upgrade } from './refit.ts';
 import { manifest, type TestRelease } from './release.ts';
 import { variantOf } from './upgrader-variant.ts';
 
@@ -30,11 +30,8 @@ export type OwnRelease = Omit<TestRelease, 'extra' | 'name'> & {
 };
 
 /** A lab whose worker and API are containers on two of its hosts. */
-export interface OwnUpgrader extends AsyncDisposable {
+export interface OwnUpgrader extends AsyncDisposable, CommandLine {
   readonly lab: Lab;
-  /** Runs the command line against it. */
-  refit(args: readonly string[]): Promise<Answer>;
-  json<Document>(args: readonly string[], exitCode?: number): Promise<Document>;
   upgrade(id: string): Promise<Upgrade>;
   status(): Promise<UpgraderStatus>;
   publish(release: OwnRelease): Promise<string>;
@@ -52,12 +49,7 @@ export async function openOwnUpgrader(name: string): Promise<OwnUpgrader> {
   const folder = await mkdtemp(join(tmpdir(), 'refit-own-'));
   const { registries } = loadFleet(lab.paths.fleetFile);
   const registry = createRegistry(registries);
-  const refit = (args: readonly string[]): Promise<Answer> => runRefit(lab, args);
-  const json = async <Document>(args: readonly string[], exitCode = 0): Promise<Document> => {
-    const answer = await refit([...args, '--json']);
-    if (answer.exitCode === exitCode) return JSON.parse(answer.stdout) as Document;
-    throw new Error(`refit ${args.join(' ')}: exit code ${answer.exitCode}\n${answer.stdout}\n${answer.stderr}`);
-  };
+  const { refit, json } = commandLine(lab, COMMAND_TIMEOUT_MS);
   return {
     ...{ lab, refit, json },
     upgrade: async (id) => json<Upgrade>(['upgrades', 'show', id]),
@@ -84,15 +76,6 @@ export async function openOwnUpgrader(name: string): Promise<OwnUpgrader> {
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-async function runRefit(lab: Lab, args: readonly string[]): Promise<Answer> {
-  const program = join(import.meta.dirname, '../../../bin/refit.mjs');
-  const { exitCode, stdout, stderr } = await execa(process.execPath, [program, ...args], {
-    env: { REFIT_FLEET: lab.paths.fleetFile, REFIT_LAB: lab.name },
-    ...{ reject: false, timeout: COMMAND_TIMEOUT_MS, stdin: 'ignore' },
-  });
-  return { exitCode: exitCode ?? -1, stdout, stderr };
 }
 
 async function buildOwnRelease(dir: string, { upgrader, agent, ...release }: OwnRelease): Promise<string> {

@@ -1,35 +1,14 @@
-import { join } from 'node:path';
-import { execa } from 'execa';
 import { openLab } from '../../../lab/lab.ts';
+import { commandLine } from './command-line.ts';
 
 export const lab = openLab('test');
 
 /** Longest a command of the tests may take; a whole upgrade of four held hosts is far below. */
 const COMMAND_TIMEOUT_MS = 240_000;
 
-export type Answer = { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
+const { refit, json } = commandLine(lab, COMMAND_TIMEOUT_MS);
 
-/** Runs the command line as an operator would, against the test lab. */
-export async function refit(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Answer> {
-  const program = join(import.meta.dirname, '../../../bin/refit.mjs');
-  const result = await execa(process.execPath, [program, ...args], {
-    env: { REFIT_FLEET: lab.paths.fleetFile, REFIT_LAB: lab.name, ...env },
-    reject: false,
-    timeout: COMMAND_TIMEOUT_MS,
-    stdin: 'ignore',
-  });
-  return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
-}
-
-/** The JSON document that a command answers with; fails with everything it said when the exit code is another. */
-export async function refitJson<Document>(args: readonly string[], exitCode = 0): Promise<Document> {
-  const answer = await refit([...args, '--json']);
-  if (answer.exitCode !== exitCode) {
-    const said = [answer.stdout, answer.stderr].join('\n');
-    throw new Error(`refit ${args.join(' ')}: expected exit code ${exitCode}, got ${answer.exitCode}\n${said}`);
-  }
-  return JSON.parse(answer.stdout) as Document;
-}
+export { refit, json as refitJson };
 
 export type Upgrade = {
   readonly id: string;
@@ -50,7 +29,7 @@ export type Upgrade = {
   }[];
 };
 
-export const showUpgrade = async (id: string): Promise<Upgrade> => refitJson<Upgrade>(['upgrades', 'show', id]);
+export const showUpgrade = async (id: string): Promise<Upgrade> => json<Upgrade>(['upgrades', 'show', id]);
 
 /** A file on a host that holds or breaks a step. */
 export async function put(host: string, file: string): Promise<void> {

@@ -4,7 +4,8 @@ import { SHOP } from '../../../lab/shop-frontends.ts';
 import type { Slot } from '../../../model/unit.ts';
 import { unitWorkflowId } from '../../../workflows/messages.ts';
 import { eventually } from '../../eventually.ts';
-import { lab, refit, refitJson, type Answer } from './refit.ts';
+import type { Answer } from './command-line.ts';
+import { lab, refit, refitJson } from './refit.ts';
 
 /** As `refit unit status --json` tells of the latest upgrade, and `refit unit upgrade --json` of its own. */
 export type ShopUpgrade = {
