@@ -1,3 +1,4 @@
+import { createEngineDaemon } from '../drivers/docker/daemon.ts';
 import { createEngine } from '../drivers/docker/engine.ts';
 import { createEtcdBus } from '../drivers/etcd/bus.ts';
 import { busKeys } from '../model/bus.ts';
@@ -32,6 +33,7 @@ export async function runDaemon(config: AgentConfig, places: Places, version: st
   };
   log('agent started', { fleet, host, version, endpoints: config.etcd?.endpoints ?? [] });
   const hostKeys = busKeys(fleet).host(host);
+  const boot = hostBoot(places);
   const running = runAgent(
     { host, fleet, version },
     {
@@ -39,10 +41,13 @@ export async function runDaemon(config: AgentConfig, places: Places, version: st
       clock: hostClock,
       disk: openDisk(places),
       releases: openReleases(places, parseRelease),
-      steps: createHostSteps(places, createEngine(OWN_ENGINE, host)),
+      steps: createHostSteps(places, createEngine(OWN_ENGINE, host), {
+        daemon: createEngineDaemon(OWN_ENGINE, host),
+        kernel: () => boot.kernel(),
+      }),
       probes: hostProbes,
       quorum: createQuorum(config.etcd),
-      boot: hostBoot(places),
+      boot,
       facts: freshFacts(places, version),
       log,
     },

@@ -1,5 +1,4 @@
 import { release } from 'node:os';
-import { createEngineDaemon } from '../../drivers/docker/daemon.ts';
 import { InvariantError } from '../../model/assert.ts';
 import type { ContainerEngine, EngineDaemon } from '../../model/engine.ts';
 import type { HostStep } from '../host-work.ts';
@@ -25,13 +24,14 @@ export type OwnHost = {
   readonly kernel: () => string;
 };
 
-const ownHost: OwnHost = {
-  daemon: createEngineDaemon({ endpoint: 'unix:///var/run/docker.sock', tls: null }),
+const noDaemon = (): Promise<never> => Promise.reject(new InvariantError('an engine step needs the host’s own engine'));
+const unknownHost: OwnHost = {
+  daemon: { about: noDaemon, running: noDaemon, hasEnded: noDaemon, startContainer: noDaemon },
   kernel: release,
 };
 
-/** The steps of a release on a real host. */
-export function createHostSteps(places: Places, engine: ContainerEngine, own: OwnHost = ownHost): HostSteps {
+/** The steps of a release on a real host; without `own` none that upgrade its engine. */
+export function createHostSteps(places: Places, engine: ContainerEngine, own: OwnHost = unknownHost): HostSteps {
   const kernel = kernelKind(own.kernel);
   const confirm = confirmKind(own.kernel, hostProbes);
   const ownEngine = engineKind(own.daemon);
