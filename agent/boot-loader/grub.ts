@@ -86,7 +86,8 @@ export function grub(places: Places): BootLoader | null {
         rmSync(file);
         syncFolder(dirname(file));
       }
-      if (files.length > 0) await rewrite(run);
+      // Cut off between the two, the files are gone and what was made of them is not.
+      if (files.length > 0 || text().includes(FALLBACK_LINE)) await rewrite(run);
       await change(
         run,
         saved === null ? ['grub-editenv', environment, 'unset', 'saved_entry'] : ['grub-set-default', saved],
