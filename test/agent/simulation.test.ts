@@ -14,6 +14,8 @@ const BUDGET_MS = 300_000;
 const BROKEN_SCHEDULES = 200;
 /** Different promises that it breaks by then. */
 const BROKEN_PROMISES = 4;
+/** Schedules in which a kernel that goes while it runs has to show: it does within a few dozen. */
+const KERNEL_SCHEDULES = 500;
 /** Schedules in which an order that was not withdrawn has to show: one in a hundred does. */
 const KEPT_SCHEDULES = 1_000;
 
@@ -49,6 +51,15 @@ test('the simulation sees a disk that forgets what it said was written', { timeo
   expect(violations.size).toBe(BROKEN_PROMISES);
 });
 
+test('the simulation sees a way back that removes the kernel that runs', { timeout: 120_000 }, async () => {
+  const violations: (string | null)[] = [];
+  for (let seed = 1; seed <= KERNEL_SCHEDULES && !violations.some(isKernelRemoved); seed += 1) {
+    violations.push((await runSchedule(seed, { broken: 'kernel stays' })).violation);
+  }
+
+  expect(violations.some(isKernelRemoved)).toBe(true);
+});
+
 test(
   'the simulation sees a run that leaves what hosts that were cut off had not answered',
   { timeout: 120_000 },
@@ -69,6 +80,7 @@ test('a seed gives the same schedule every time', async () => {
   expect(second.trace).toEqual(first.trace);
 });
 
+const isKernelRemoved = (violation: string | null): boolean => violation?.includes('removes the kernel') === true;
 const isTwoAtWork = (violation: string | null): boolean => violation?.includes('at work at the same time') === true;
 
 async function describeBroken(broken: readonly ScheduleEnd[]): Promise<string> {

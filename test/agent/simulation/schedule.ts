@@ -9,7 +9,7 @@ import {
 } from '../../../model/ids.ts';
 import type { Report } from '../../../model/bus.ts';
 import { busKeys } from '../../../model/bus.ts';
-import type { Release, ReleaseRef, ServiceRelease, Step } from '../../../model/release.ts';
+import type { KernelStep, Release, ReleaseRef, ServiceRelease, Step } from '../../../model/release.ts';
 import { memberThing, SimHost, type HostFaults } from './sim-host.ts';
 import { SimWorker, type Fence, type Mission, type ServiceMission } from './sim-worker.ts';
 import { Store } from './store.ts';
@@ -28,7 +28,7 @@ const digest = parseDigest(`sha256:${'2'.repeat(64)}`);
 const ref: ReleaseRef = { name: 'sim', version: '2', repository: 'registry/sim', digest, contents: digest };
 
 /** What is left out, to see that the simulation sees it. */
-export type Broken = 'disk forgets' | 'orders stay';
+export type Broken = 'disk forgets' | 'orders stay' | 'kernel stays';
 
 /** `traced`: keeps what happened, for people. */
 export type ScheduleOptions = { readonly broken?: Broken; readonly traced?: boolean };
@@ -103,6 +103,7 @@ function makeRelease(world: World): Release {
   const { random } = world;
   const steps = Array.from({ length: random.between(1, 4) }, (_, index): Step => {
     const id = parseStepId(`s${index}`);
+    if (index === 0 && random.chance(0.2)) return { ...kernel, id };
     if (index > 0 && random.chance(0.15)) return { id, type: 'reboot', timeoutMs: 5_000 };
     return { id, type: 'run', check: [], command: [], undo: [], probe: null, timeoutMs: 5_000 };
   });
@@ -113,6 +114,12 @@ function makeRelease(world: World): Release {
   const none = { migrations: [], backup: null, upgrader: null };
   return { schema: 1, name: 'sim', version: '2', host, services: [dns], ...rest, ...none };
 }
+
+const kernel: Omit<KernelStep, 'id'> = {
+  ...{ type: 'kernel', format: 'deb', kernel: '2', timeoutMs: 5_000, confirmWithinMs: 6_000 },
+  package: { file: 'kernel.deb', name: 'kernel', version: '2', architecture: 'all' },
+  health: { probes: [], minHealthyTimeMs: 0, deadlineMs: 1_000 },
+};
 
 const dns: ServiceRelease = {
   name: serviceName,
@@ -161,8 +168,11 @@ function makeFaults({ random }: World, release: Release, { broken }: ScheduleOpt
       : null,
     isUnhealthy: random.chance(0.05),
     undoFails: random.chance(0.05),
+    kernel: random.chance(0.6) ? null : random.chance(0.5) ? 'panics' : 'no agent',
+    powerShare: release.host.steps.some(({ type }) => type === 'kernel') ? 0.4 : 0,
     fullShare: random.chance(0.1) ? 0.1 : 0,
     forgetsUnsynced: broken === 'disk forgets',
+    staysOnKernel: broken === 'kernel stays',
   };
 }
 
@@ -246,12 +256,15 @@ type Judged = {
 function judge(world: World, { store, hosts, undoFails, mission, release, passedOver }: Judged): void {
   for (const host of hosts) {
     const phase = host.phase();
-    const steps = release.host.steps.filter(({ type }) => type !== 'reboot');
+    const steps = release.host.steps.filter(({ type }) => type !== 'reboot' && type !== 'kernel');
+    const hasKernel = release.host.steps.some(({ type }) => type === 'kernel');
     const serviceWorks = host.state().works.filter(({ inEffect, service }) => inEffect && service !== null);
     const members = new Set(serviceWorks.flatMap(({ service }) => service?.containers ?? []).map(memberThing));
     const applied = steps.filter(({ id }) => host.things.get(id) === ref.version).length;
     const say = (what: string): void => world.violate(`${host.id} is ${phase}: ${what}`);
     if (phase === 'done' && applied !== steps.length) say(`only ${applied} of ${steps.length} steps are there`);
+    if (phase === 'done' && hasKernel && !host.kernel.isConfirmed) say('its kernel is not confirmed');
+    const leftover = host.kernel.leftover();
     // Before the upgrade, or, when the host was ordered again, before that order.
     const isOn = host.installed() === ref.version;
     const isUntouched = applied === (isOn ? steps.length : 0);
@@ -261,6 +274,8 @@ function judge(world: World, { store, hosts, undoFails, mission, release, passed
     const mayBeHalf = phase === 'staged' && undoFails.has(host.id);
     if (['idle', 'staged', 'reverted'].includes(phase) && !isUntouched && !mayBeHalf)
       say(`${applied} of ${steps.length} steps are there`);
+    if (['idle', 'staged', 'reverted'].includes(phase) && !isOn && !mayBeHalf && leftover !== null)
+      say(`of its kernel is left: ${leftover}`);
     if (phase !== 'stuck' && !mayBeHalf && !isAsOrdered)
       say(`members are ${hasMembers.join(', ')}, expected ${[...members].join(', ')}`);
     if (phase === 'stuck' && !undoFails.has(host.id)) say('though no undo fails');

@@ -8,6 +8,8 @@ import { compareOrders, isSameOrder, type Order } from '../../../model/bus.ts';
 import type { FleetId, HostId } from '../../../model/ids.ts';
 import type { HostStep } from '../../../agent/host-work.ts';
 import type { Release } from '../../../model/release.ts';
+import { SimKernel, type KernelFault } from './sim-kernel.ts';
+import { withKernel } from './sim-kernel-steps.ts';
 import type { Store } from './store.ts';
 import type { World } from './world.ts';
 
@@ -27,8 +29,13 @@ export type HostFaults = {
   readonly undoFails: boolean;
   /** Share of journal writes that find no room. */
   readonly fullShare: number;
+  readonly kernel: KernelFault;
+  /** Share of kills that are losses of power. */
+  readonly powerShare: number;
   /** A deliberately wrong disk: what was appended is lost with the process. */
   readonly forgetsUnsynced: boolean;
+  /** A deliberately wrong way back: it goes on while the new kernel still runs. */
+  readonly staysOnKernel: boolean;
 };
 
 /** One host: what is on its disk and what its steps have done outlives the agent's processes and the boots. */
@@ -44,6 +51,7 @@ export class SimHost {
   readonly #files = new Map<DiskFile, string>();
   /** What the host is, by thingOf; a step sets one of them. */
   readonly things = new Map<string, string>();
+  readonly kernel: SimKernel;
   highest: Order | null = null;
   #obeyed: Order | null = null;
   isAtWork = false;
@@ -67,6 +75,8 @@ export class SimHost {
     this.#fleet = options.fleet;
     this.#faults = options.faults;
     this.#release = options.release;
+    const { world, faults, id } = options;
+    this.kernel = new SimKernel(world, faults.kernel, (what) => world.violate(`${id} ${what}`));
   }
 
   start(): void {
@@ -95,11 +105,11 @@ export class SimHost {
       quorum: noMember,
       boot: {
         bootId: () => `boot-${this.#boot}`,
-        kernel: () => 'sim',
+        kernel: () => this.kernel.running,
         reboot: async () => {
           await this.#take(process, 'reboot', 5);
           this.#world.after(this.#world.random.between(1, 400), () => {
-            if (isAlive()) this.#reboot();
+            if (isAlive()) this.#reboot('by a reboot');
           });
         },
       },
@@ -117,10 +127,20 @@ export class SimHost {
 
   /** kill -9, and the service manager starts another. */
   kill(why: string): void {
+    this.#end(why);
+    this.#world.after(this.#world.random.between(50, 1_500), () => this.start());
+  }
+
+  #end(why: string): void {
     this.#world.note(() => `${this.id}#${this.#process} killed ${why}`);
     this.#process += 1;
     this.#forget();
-    this.#world.after(this.#world.random.between(50, 1_500), () => this.start());
+  }
+
+  /** kill -9, or all of the host at once, which has its boot loader decide. */
+  #killOrCut(why: string): void {
+    if (this.#world.random.chance(this.#faults.powerShare)) this.#reboot(`by a loss of power ${why}`);
+    else this.kill(why);
   }
 
   /**
@@ -147,9 +167,7 @@ export class SimHost {
     return readDisk(this.#disk(this.#process)).state;
   }
 
-  phase(): string {
-    return phaseOf(this.state());
-  }
+  readonly phase = (): string => phaseOf(this.state());
 
   installed(): string | null {
     return installedRelease(this.state())?.version ?? null;
@@ -160,10 +178,15 @@ export class SimHost {
     return text === undefined ? null : ((JSON.parse(text) as { version: string } | null)?.version ?? null);
   }
 
-  #reboot(): void {
+  #reboot(why: string): void {
     this.#world.note(() => `${this.id} reboots`);
     this.#boot += 1;
-    this.kill('by a reboot');
+    this.#end(why);
+    if (!this.kernel.start(() => this.#reboot('by its own trial'))) return;
+    const process = this.#process;
+    this.#world.after(this.#world.random.between(50, 1_500), () => {
+      if (process === this.#process) this.start();
+    });
   }
 
   #forget(): void {
@@ -177,7 +200,7 @@ export class SimHost {
     if (process !== this.#process) throw killed;
     if (!this.#world.isFaulty || this.#faults.kills === 0 || !this.#world.random.chance(this.#faults.killShare)) return;
     this.#faults.kills -= 1;
-    this.kill(what);
+    this.#killOrCut(what);
     throw killed;
   }
 
@@ -224,7 +247,7 @@ export class SimHost {
       this.#faults.kills -= 1;
       this.#journals.set(name, before + text.slice(0, random.between(0, text.length - 1)));
       this.#unsynced = null;
-      this.kill(`in the middle of a record of ${name}`);
+      this.#killOrCut(`in the middle of a record of ${name}`);
       throw killed;
     }
     const write = (): unknown => this.#journals.set(name, before + text);
@@ -280,7 +303,7 @@ export class SimHost {
     const { random } = this.#world;
     const take = (what: string, ms = 40): Promise<void> => this.#take(process, what, ms);
     const wanted = (place: StepPlace): string => place.release.version;
-    return {
+    const steps: HostSteps = {
       check: async (step, place) => {
         await take(`check ${step.id}`, 5);
         return this.things.get(thingOf(step)) === wanted(place);
@@ -314,6 +337,7 @@ export class SimHost {
       question: () => Promise.resolve(null),
       probe: () => Promise.resolve({ ok: true, evidence: '' }),
     };
+    return withKernel(steps, { kernel: this.kernel, take, isStuckOn: this.#faults.staysOnKernel });
   }
 
   #putBack(step: HostStep, place: StepPlace): void {
