@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { isNightly } from './test/nightly.ts';
 import { CountReporter } from './test/setup/count-reporter.ts';
 
 /** Test files at the same time: each of parts runs an etcd or an engine of its own beside it. */
@@ -17,9 +18,21 @@ const LAB_HOOK_MS = 600_000;
 const MACHINE_TIMEOUT_MS = 1_500_000;
 const VIRTUAL_MACHINES = ['test/e2e/kernel*.test.ts'];
 
+/** Of the nightly run alone: a machine that is emulated takes minutes for each restart. */
+const virtualMachines = {
+  test: {
+    name: 'vm',
+    include: VIRTUAL_MACHINES,
+    fileParallelism: false,
+    testTimeout: MACHINE_TIMEOUT_MS,
+    hookTimeout: MACHINE_TIMEOUT_MS,
+    sequence: { groupOrder: 2 },
+  },
+};
+
 /**
  * unit: nothing outside the process · parts: real etcd, engine, Temporal · e2e: the lab, one file after another · vm: the lab on virtual machines.
- * They run in this order, none beside another, but for vm: each machine is one thread and mostly waits, beside e2e.
+ * They run in this order, none beside another.
  */
 export default defineConfig({
   test: {
@@ -60,16 +73,7 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
         },
       },
-      {
-        test: {
-          name: 'vm',
-          include: VIRTUAL_MACHINES,
-          fileParallelism: false,
-          testTimeout: MACHINE_TIMEOUT_MS,
-          hookTimeout: MACHINE_TIMEOUT_MS,
-          sequence: { groupOrder: 2 },
-        },
-      },
+      ...(isNightly ? [virtualMachines] : []),
     ],
   },
 });

@@ -14,6 +14,7 @@ import {
   removeContainers,
   startContainers,
 } from './platform/engine-site.ts';
+import { forgetReleases } from './platform/ledger.ts';
 import { lab, onHost, refit, refitJson } from './platform/refit.ts';
 
 /** The one without a member of etcd: a loss of its power is its own matter. */
@@ -61,6 +62,8 @@ describe.runIf(isNightly)('an engine step that is cut off', () => {
   let ends: Readonly<Record<Variant, string>>;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'refit-engine-cuts-'));
+    // The release is of another platform than other files', and a host is of one.
+    await forgetReleases();
     await keepEnginePackages([HOST]);
     await startContainers(HOST);
     references = { failing: await publishEngine('failing', folder), next: await publishEngine('next', folder) };
@@ -74,6 +77,7 @@ describe.runIf(isNightly)('an engine step that is cut off', () => {
   afterAll(async () => {
     await removeContainers(HOST);
     await dropEnginePackages([HOST]);
+    await forgetReleases();
     await rm(folder, { recursive: true, force: true });
   });
 

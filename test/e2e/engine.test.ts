@@ -21,6 +21,7 @@ import {
   startMeter,
 } from './platform/engine-site.ts';
 import { startRequests } from './platform/requests.ts';
+import { forgetReleases } from './platform/ledger.ts';
 import { onHost, refitJson, type Upgrade } from './platform/refit.ts';
 import { hosts, settleFleet } from './platform/upgrade.ts';
 
@@ -38,6 +39,8 @@ let folder: string;
 let earlier: readonly EnginePackage[];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'refit-engines-'));
+  // The release is of another platform than other files', and a host is of one.
+  await forgetReleases();
   earlier = await enginePackages();
   await keepEnginePackages(hosts);
   await startContainers(HOST);
@@ -49,6 +52,7 @@ afterEach(async () => {
 afterAll(async () => {
   await removeContainers(HOST);
   await dropEnginePackages(hosts);
+  await forgetReleases();
   await rm(folder, { recursive: true, force: true });
 });
 

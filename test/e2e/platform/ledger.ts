@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { loadFleet } from '../../../drivers/fleet-file.ts';
 import { publishLedger, publishLedgerDb } from './ledger-image.ts';
 import { startWebMembers } from '../../../lab/sample/web-members.ts';
+import { expect } from 'vitest';
 import { eventually } from '../../eventually.ts';
 import { removeMembers, webHosts } from './members.ts';
-import { lab, onHost } from './refit.ts';
+import { lab, onHost, refitJson } from './refit.ts';
 import { publish } from './release.ts';
 import { hosts } from './upgrade.ts';
 
@@ -149,4 +150,12 @@ export async function forgetReleases(): Promise<void> {
   const script =
     'systemctl disable --now refit-agent 2>/dev/null; rm -rf /var/lib/refit /etc/systemd/system/refit-agent.service /etc/refit-test /var/log/refit-test-effects; systemctl daemon-reload';
   for (const host of hosts) await onHost(host, ['sh', '-c', script]);
+  // Their last signs of life say what they were on until the leases are over.
+  await eventually(
+    async () => {
+      const status = await refitJson<{ readonly hosts: readonly { readonly alive: boolean }[] }>(['fleet', 'status']);
+      expect(status.hosts.map(({ alive }) => alive)).toEqual(hosts.map(() => false));
+    },
+    { withinMs: 60_000, everyMs: 500 },
+  );
 }
