@@ -1,8 +1,9 @@
 import { isSettled } from '../../model/agent-phase.ts';
-import { compareOrders, type Order, type Report } from '../../model/bus.ts';
+import { compareOrders, isSameOrder, type Order, type Report } from '../../model/bus.ts';
 import type { LocalReport } from '../../model/local-job.ts';
 import type { Clock } from '../../model/ports.ts';
 import { reportOf } from '../core/report.ts';
+import type { AgentState } from '../core/state.ts';
 import type { Places } from '../places.ts';
 import { readJournals } from './journals.ts';
 
@@ -23,16 +24,22 @@ export type Following = {
 
 /**
  * Says how the order goes, from the journals on the disk: they are the agent's whole memory, so nobody has to be asked.
- * Resolves with the report that is its end; throws when there is none in time.
+ * Resolves with the report that is its end, or `outrun`: the agent never took it, since it had a higher one to refuse.
+ * Throws when there is no end in time, or when a higher order is followed in its place.
  */
-export async function followOrder(order: Order, { places, clock, agent, say }: Following): Promise<LocalReport> {
+export async function followOrder(
+  order: Order,
+  { places, clock, agent, say }: Following,
+): Promise<LocalReport | 'outrun'> {
   const startedAt = clock.now();
   const until = startedAt + order.deadlineMs + WAY_BACK_MS;
   let said = '';
   for (;;) {
     // The boot is the agent's to know; nothing that is said here has it.
-    const report = reportOf(readJournals(places), { agent, bootId: '' });
+    const state = readJournals(places);
+    const report = reportOf(state, { agent, bootId: '' });
     const compared = report === null ? -1 : compareOrders(report, order);
+    if (compared > 0 && report?.refused != null && !isTaken(state, order)) return 'outrun';
     if (compared > 0)
       throw new Error(`order ${nameOf(order)} was followed by ${nameOf(report ?? order)}; nobody follows it any more`);
     if (report !== null && compared === 0) {
@@ -46,6 +53,8 @@ export async function followOrder(order: Order, { places, clock, agent, say }: F
     await clock.sleep(LOOK_MS);
   }
 }
+
+const isTaken = ({ works }: AgentState, order: Order): boolean => works.some((work) => isSameOrder(work.order, order));
 
 /** staged, done and so on of an order that was refused are those of the work before. */
 const isOver = ({ refused, phase, finishedAt }: Report): boolean =>

@@ -12,6 +12,12 @@ import { readJournals } from './journals.ts';
 import { findStanding, placeLocalOrder } from './local-order.ts';
 import { removeLocalOrder } from './order-file.ts';
 
+/**
+ * On a host that lost its disk the bus may still have an order of before, which the agent sees, and refuses, only when it
+ * has come up: then this one is placed again, above it.
+ */
+const PLACED_MOST = 3;
+
 export type LocalProgram = {
   /** The image's own folders: `/release` and `/refit`. */
   readonly image: { readonly release: string; readonly refit: string };
@@ -46,12 +52,16 @@ export function checkLocal(program: LocalProgram): LocalEnd {
 export async function runLocal(program: LocalProgram): Promise<LocalEnd> {
   const { places, env, clock, say, version } = program;
   const job = readLocalJob(env, places);
-  const standing = findStanding(job, places, readJournals(places));
-  const order = standing ?? (await begin(program, job));
-  if (order === null) return 'refused';
-  const end = await followOrder(order, { places, clock, agent: version, say });
-  removeLocalOrder(places);
-  return isDone(job, end) ? 'done' : 'failed';
+  for (let placed = 0; placed < PLACED_MOST; placed++) {
+    const standing = placed === 0 ? findStanding(job, places, readJournals(places)) : null;
+    const order = standing ?? (await begin(program, job));
+    if (order === null) return 'refused';
+    const end = await followOrder(order, { places, clock, agent: version, say });
+    if (end === 'outrun') continue;
+    removeLocalOrder(places);
+    return isDone(job, end) ? 'done' : 'failed';
+  }
+  throw new Error(`the fleet's bus has had a higher order for this host ${PLACED_MOST} times; see what upgrades it`);
 }
 
 /** null: refused; what was so at the check may be otherwise now. */

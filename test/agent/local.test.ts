@@ -5,7 +5,7 @@ import { localOrderFile, writeLocalOrder } from '../../agent/local/order-file.ts
 import { readJournals } from '../../agent/local/journals.ts';
 import { currentWork, installedRelease } from '../../agent/core/state.ts';
 import { encodeBusValue, parseOrder } from '../../drivers/bus-values.ts';
-import { parseUpgradeId } from '../../model/ids.ts';
+import { parseDigest, parseUpgradeId } from '../../model/ids.ts';
 import type { Order } from '../../model/bus.ts';
 import type { Release } from '../../model/release.ts';
 import { eventually } from '../eventually.ts';
@@ -95,6 +95,25 @@ test('the same job, started again, goes on with what it ordered and orders nothi
   expect(readJournals(host.places).works.map((work) => work.order.epoch)).toEqual([order.epoch]);
   expect(host.read('count')).toBe('effect\n');
   expect((await host.run(image)).end).toBe('done');
+});
+
+test('a higher order that the agent refuses, as on a host that lost its disk, does not stand in the way', async () => {
+  const image = host.image('1.0.0', [counted()]);
+  const earlier = orderFor(image, {
+    epoch: 15,
+    release: { ...orderFor(image).release, digest: parseDigest(`sha256:${'0'.repeat(64)}`) },
+  });
+  const running = host.run(image);
+  await eventually(() => host.lines.some((line) => line.event === 'done'));
+  await host.killAgent();
+  await eventually(() => existsSync(localOrderFile(host.places)));
+  writeLocalOrder(host.places, earlier);
+
+  host.startAgent();
+
+  expect((await running).end).toBe('done');
+  expect(currentWork(readJournals(host.places))?.order.epoch).toBe(16);
+  expect(host.read('count')).toBe('effect\n');
 });
 
 test('an install is taken back by its release', async () => {
