@@ -5,8 +5,8 @@ import { lastWords, quote, runCommand } from './commands.ts';
 import type { Probes } from './ports.ts';
 import { isRunning, readUnit } from './steps/unit.ts';
 
-/** Longest run of a probe's command; ms. The look as a whole is bounded by who asks. */
-const EXEC_MS = 5_000;
+/** Longest run of a probe's command; ms: a busy host takes seconds to start one. The look as a whole is bounded by who asks. */
+const EXEC_MS = 15_000;
 
 /** Looks at a host's health from the host itself: nothing outside it is asked. */
 export const hostProbes: Probes = {

@@ -12,8 +12,8 @@ import { beginTrial, followTrial } from './follow-trial.ts';
 import { TRIAL_UNIT } from '../trial/unit-file.ts';
 import { AGENT_UNIT, unitFile } from './unit-file.ts';
 
-/** How long the first agent of a host may take to come up; ms. It starts in half a second. */
-const UP_MS = 15_000;
+/** How long the first agent of a host may take to come up; ms. It starts in half a second, on an emulated host that is busy in twenty. */
+const UP_MS = 60_000;
 const LOOK_MS = 50;
 /** Versions of the agent that stay: the one that runs and the one to go back to. */
 const KEPT_AGENTS = 2;

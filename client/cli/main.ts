@@ -96,4 +96,14 @@ function explain(error: unknown): { readonly exitCode: ExitCode; readonly messag
 /** What stands behind `--` belongs to another program. */
 const endOfOptions = (argv: readonly string[]): number => (argv.includes('--') ? argv.indexOf('--') : argv.length);
 
+/** As the shell has it for a program that writes to a pipe that nobody reads any more. */
+const UNREAD = 141;
+
+/** `refit upgrades | head` has what it wanted; what was started goes on without whoever watched it. */
+function endUnread(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(UNREAD);
+}
+
+for (const stream of [process.stdout, process.stderr]) stream.on('error', endUnread);
 await main(process.argv.slice(2));

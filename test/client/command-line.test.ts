@@ -43,6 +43,14 @@ async function refit(argv: readonly string[], options: Options = {}): Promise<Ra
 }
 
 describe('the command line', () => {
+  it('ends without a word when nobody reads what it says any more', async () => {
+    const piped = `(${process.execPath} ${program} --help; echo "$?" >&2) | :`;
+
+    const { stderr } = await execa('sh', ['-c', piped], { cwd: nowhere });
+
+    expect(stderr).toBe('141');
+  });
+
   it('lists every command, examples and exit codes in its help, and is done', async () => {
     const { exitCode, stdout } = await refit(['--help']);
 
