@@ -1,7 +1,7 @@
 /** One kernel of GRUB's menu. */
 export type MenuEntry = {
   readonly kernel: string;
-  /** As grub-reboot and grub-set-default take it; inside a submenu `submenu>entry`. */
+  /** As GRUB's environment names it; inside a submenu `submenu>entry`. */
   readonly id: string;
   readonly title: string;
 };

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { syncFile, syncFolder, writeDurably } from '../durable.ts';
 import type { Places } from '../places.ts';
@@ -32,7 +32,19 @@ const fallback = `#!/bin/sh
 echo '${FALLBACK_LINE}'
 `;
 
-const PROGRAMS = ['/usr/sbin/grub-reboot', '/usr/sbin/grub-set-default', '/usr/sbin/update-grub'];
+const PROGRAMS = ['/usr/bin/grub-editenv', '/usr/sbin/update-grub'];
+
+/** Of a draft beside the file that it becomes. */
+const DRAFT = '.refit';
+
+/** What grub-editenv is asked for: its verb and what follows. */
+type Edit = readonly ['set' | 'unset', ...names: readonly string[]];
+
+/** As grub-set-default has it, in one. */
+const standardEdits = (id: string): readonly Edit[] => [
+  ['unset', 'prev_saved_entry', 'next_entry'],
+  ['set', `saved_entry=${id}`],
+];
 
 /** GRUB 2 as Debian sets it up. null: there is none. */
 export function grub(places: Places): BootLoader | null {
@@ -47,18 +59,22 @@ export function grub(places: Places): BootLoader | null {
   const kernelNamed = (name: string | null): string | null => (name === null ? null : kernelOf(readMenu(text()), name));
   const isPrepared = (): boolean =>
     existsSync(places.on(SETTINGS)) && existsSync(places.on(FALLBACK)) && isSafe(text());
-  const change = async (run: Run, command: readonly string[]): Promise<void> => {
-    await run(command);
-    syncFile(environment);
-    syncFolder(dirname(environment));
+  // GRUB's programs empty a file before they write it: without power in between the host would not know what to start.
+  const replace = async (path: string, write: (draft: string) => Promise<void>): Promise<void> => {
+    const file = existsSync(path) ? realpathSync(path) : path;
+    await write(`${file}${DRAFT}`);
+    syncFile(`${file}${DRAFT}`);
+    renameSync(`${file}${DRAFT}`, file);
+    syncFolder(dirname(file));
   };
+  const edit = async (run: Run, edits: readonly Edit[]): Promise<void> =>
+    replace(environment, async (draft) => {
+      copyFileSync(environment, draft);
+      for (const words of edits) await run(['grub-editenv', draft, ...words]);
+    });
   const setStandard = async (kernel: string, run: Run): Promise<void> =>
-    change(run, ['grub-set-default', entryOf(readMenu(text()), kernel).id]);
-  const rewrite = async (run: Run): Promise<void> => {
-    await run(['update-grub']);
-    syncFile(config);
-    syncFolder(dirname(config));
-  };
+    edit(run, standardEdits(entryOf(readMenu(text()), kernel).id));
+  const rewrite = async (run: Run): Promise<void> => replace(config, (draft) => run(['update-grub', '-o', draft]));
   return {
     name: 'grub',
     problem: () => problemOf(places, { config: text(), mount: mountOf(places, '/boot') }),
@@ -88,16 +104,22 @@ export function grub(places: Places): BootLoader | null {
       }
       // Cut off between the two, the files are gone and what was made of them is not.
       if (files.length > 0 || text().includes(FALLBACK_LINE)) await rewrite(run);
-      await change(
-        run,
-        saved === null ? ['grub-editenv', environment, 'unset', 'saved_entry'] : ['grub-set-default', saved],
-      );
+      await edit(run, saved === null ? [['unset', 'saved_entry']] : standardEdits(saved));
     },
-    startOnce: async (kernel, run) => change(run, ['grub-reboot', entryOf(readMenu(text()), kernel).id]),
-    clearOnce: (run) => change(run, ['grub-editenv', environment, 'unset', 'next_entry']),
+    startOnce: async (kernel, run) => edit(run, [['set', `next_entry=${entryOf(readMenu(text()), kernel).id}`]]),
+    clearOnce: (run) => edit(run, [['unset', 'next_entry']]),
     setStandard,
-    setStandardCommand: (kernel) => `grub-set-default '${entryOf(readMenu(text()), kernel).id.replaceAll("'", '')}'`,
+    setStandardCommand: (kernel) => standardCommand(entryOf(readMenu(text()), kernel).id),
   };
+}
+
+/** The same without an agent: by a draft, in the shell. */
+function standardCommand(id: string): string {
+  const edits = standardEdits(`'${id.replaceAll("'", '')}'`).map(
+    (words) => `grub-editenv "$f${DRAFT}" ${words.join(' ')}`,
+  );
+  const steps = [`cp "$f" "$f${DRAFT}"`, ...edits, 'sync', `mv "$f${DRAFT}" "$f"`];
+  return `f=$(readlink -f ${ENVIRONMENT}) && ${steps.join(' && ')}`;
 }
 
 /** All that makes a host fall back is in what GRUB reads. */

@@ -30,29 +30,32 @@ afterEach(() => rmSync(places.root, { recursive: true, force: true }));
 
 const CONFIG = '/boot/grub/grub.cfg';
 const ENVIRONMENT = '/boot/grub/grubenv';
+const SETTINGS = '/etc/default/grub.d/zz-refit.cfg';
 
 function debian(kernels: readonly string[], variables: Readonly<Record<string, string>> = {}): void {
   write(places.on(CONFIG), grubConfig(kernels));
   write(places.on(ENVIRONMENT), grubEnvironment(variables));
-  for (const program of ['grub-reboot', 'grub-set-default', 'update-grub'])
-    write(places.on(`/usr/sbin/${program}`), '');
+  for (const program of ['bin/grub-editenv', 'sbin/update-grub']) write(places.on(`/usr/${program}`), '');
 }
 
-/** GRUB's own programs, as far as they are asked for anything. */
-const run: Run = (command) => {
-  programs.push(command.join(' '));
-  const [program, first = '', verb = '', name = ''] = command;
-  const file = places.on(ENVIRONMENT);
-  const variables = Object.fromEntries(readEnvironment(readFileSync(file, 'latin1')));
-  if (program === 'grub-set-default') variables['saved_entry'] = first;
-  if (program === 'grub-reboot') variables['next_entry'] = first;
-  if (program === 'grub-editenv' && verb === 'unset') variables[name] = '';
-  write(file, grubEnvironment(variables));
-  if (program !== 'update-grub') return Promise.resolve();
-  const isPrepared = existsSync(places.on('/etc/default/grub.d/zz-refit.cfg'));
-  write(places.on(CONFIG), grubConfig([NEW, OLD], { isPrepared }));
+/** GRUB's own programs, as far as they are asked for anything: the file that they are given, and no other. */
+const run: Run = ([program = '', file = '', ...words]) => {
+  programs.push([program, ...words].join(' ').replaceAll(places.root, ''));
+  if (program === 'grub-editenv') editEnvironment(file, words);
+  if (program === 'update-grub')
+    write(words[0] ?? '', grubConfig([NEW, OLD], { isPrepared: existsSync(places.on(SETTINGS)) }));
   return Promise.resolve();
 };
+
+function editEnvironment(file: string, [verb, ...names]: readonly string[]): void {
+  const variables = new Map(readEnvironment(readFileSync(file, 'latin1')));
+  for (const name of names) {
+    const [key = '', ...value] = name.split('=');
+    if (verb === 'set') variables.set(key, value.join('='));
+    else variables.delete(key);
+  }
+  write(file, grubEnvironment(Object.fromEntries(variables)));
+}
 
 const loader = (): BootLoader => needBootLoader(places);
 
@@ -93,8 +96,11 @@ describe('GRUB', () => {
     await loader().prepare(OLD, run);
 
     expect([loader().standard(), loader().isPrepared()]).toEqual([OLD, true]);
-    expect(programs.slice(calls)).toEqual([`grub-set-default ${entryId(OLD)}`]);
-    expect(readFileSync(places.on('/etc/default/grub.d/zz-refit.cfg'), 'utf8')).toContain('panic=5');
+    expect(programs.slice(calls)).toEqual([
+      'grub-editenv unset prev_saved_entry next_entry',
+      `grub-editenv set saved_entry=${entryId(OLD)}`,
+    ]);
+    expect(readFileSync(places.on(SETTINGS), 'utf8')).toContain('panic=5');
   });
 
   test('a kernel is started once, that is taken back, and another becomes the default', async () => {
@@ -108,7 +114,7 @@ describe('GRUB', () => {
     await loader().setStandard(NEW, run);
 
     expect([armed, cleared, loader().standard()]).toEqual([[NEW, OLD], null, NEW]);
-    expect(loader().setStandardCommand(OLD)).toBe(`grub-set-default '${entryId(OLD)}'`);
+    expect(loader().setStandardCommand(OLD)).toContain(`set saved_entry='${entryId(OLD)}'`);
   });
 
   test('taken away it is as it was', async () => {
@@ -122,6 +128,25 @@ describe('GRUB', () => {
     expect(existsSync(places.on('/etc/grub.d/06_refit-fallback'))).toBe(false);
   });
 
+  test.each(['grub-editenv', 'update-grub'])('cut off in the middle of %s, what it reads is as it was', async (cut) => {
+    debian([NEW, OLD], { saved_entry: 'mine' });
+    const read = (): readonly string[] => [CONFIG, ENVIRONMENT].map((path) => readFileSync(places.on(path), 'utf8'));
+    const [config, environment] = read();
+    const cutOff: Run = async (command) => {
+      await run(command);
+      if (command[0] !== cut) return;
+      write(command[cut === 'update-grub' ? 2 : 1] ?? '', '');
+      throw new Error('no power');
+    };
+
+    await expect(loader().prepare(OLD, cutOff)).rejects.toThrow('no power');
+
+    expect(read()[0]).toBe(config);
+    expect(read()[1]).toBe(
+      cut === 'grub-editenv' ? environment : grubEnvironment({ saved_entry: submenuEntryId(OLD) }),
+    );
+  });
+
   test('a kernel that it has no entry for is named with those there are', async () => {
     debian([OLD]);
 
@@ -133,7 +158,7 @@ describe('GRUB', () => {
     ['no environment', () => rmSync(places.on(ENVIRONMENT)), 'grub-editenv - create'],
     ['an environment that is none', () => write(places.on(ENVIRONMENT), 'x'), 'no block of 1024 bytes'],
     ['an old configuration', () => write(places.on(CONFIG), 'linux /vmlinuz'), 'update-grub'],
-    ['no programs', () => rmSync(places.on('/usr/sbin/grub-reboot')), 'install the package grub2-common'],
+    ['no programs', () => rmSync(places.on('/usr/bin/grub-editenv')), 'install the package grub2-common'],
   ])('%s is a problem that says what to do', (_, spoil, problem) => {
     debian([OLD]);
     spoil();
