@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../eventually.ts';
 import { isNightly, sample } from '../nightly.ts';
 import { journalOf, timeSplit } from './platform/kernel-journal.ts';
+import { goWay, losePower, powerCuts, WAY_WITHIN_MS, type Cut, type Way } from './platform/power-cuts.ts';
 import { openKernelLab, type KernelLab, type KernelRelease, type KernelStanding } from './platform/kernel-lab.ts';
 import type { Upgrade } from './platform/refit.ts';
 
@@ -22,18 +23,19 @@ const START_KEPT = [
 const hosts = Array.from({ length: HOSTS }, (_, index) => `host-${index + 1}`);
 
 let site: KernelLab;
+/** The sound kernel's. */
+let sound: string;
 let count = 0;
 beforeAll(async () => {
   site = await openKernelLab('vm', HOSTS);
   await Promise.all(hosts.map((host) => site.onHost(host, START_KEPT)));
+  sound = await publish({ kernel: 'sound' });
 }, UP_WITHIN_MS);
 afterAll(() => site[Symbol.asyncDispose](), UP_WITHIN_MS);
 
-type Release = { readonly version: string; readonly reference: string };
-async function publish(release: Omit<KernelRelease, 'version'>): Promise<Release> {
+async function publish(release: Omit<KernelRelease, 'version'>): Promise<string> {
   count += 1;
-  const version = `1.${count}.0`;
-  return { version, reference: await site.publish({ ...release, version }) };
+  return site.publish({ ...release, version: `1.${count}.0` });
 }
 
 async function standings(): Promise<readonly KernelStanding[]> {
@@ -60,7 +62,7 @@ const faults: readonly (readonly [string, Omit<KernelRelease, 'version'>])[] = [
 test.each(sample('kernels that fail', faults, 1))(
   'a kernel that %s: its host is back on the earlier one by itself and says so, and the hosts after it are not touched',
   async (_, fault) => {
-    const { reference } = await publish(fault);
+    const reference = await publish(fault);
     const before = await standings();
 
     const waiting = await site.json<Upgrade>(['upgrade', reference], 4);
@@ -80,11 +82,10 @@ test.each(sample('kernels that fail', faults, 1))(
 test.each(sample('strategies of a kernel', ['serial', 'daisy-chain'], 1))(
   'every host goes to the next kernel (%s), which becomes its default, with its containers back, and comes back from it',
   async (install) => {
-    const { reference } = await publish({ kernel: 'sound' });
-    const plan = await site.refit(['plan', reference, '--install', install]);
+    const plan = await site.refit(['plan', sound, '--install', install]);
     const before = await standings();
 
-    const upgrade = await site.json<Upgrade>(['upgrade', reference, '--install', install]);
+    const upgrade = await site.json<Upgrade>(['upgrade', sound, '--install', install]);
 
     expect(plan.stdout).toContain(`${site.before} → ${site.after}`);
     expect(upgrade.hosts.map(({ state }) => state)).toEqual(hosts.map(() => 'done'));
@@ -98,10 +99,44 @@ test.each(sample('strategies of a kernel', ['serial', 'daisy-chain'], 1))(
     expect(shown.map(({ kernel }) => kernel)).toEqual(hosts.map(() => site.after));
     if (!isNightly) return;
 
-    const back = hosts.map((host) => site.refit(['host', 'rollback', '--local', reference, '--host', host]));
+    const back = hosts.map((host) => goWay({ site, reference: sound }, host, 'rollback'));
     for (const { exitCode, stderr } of await Promise.all(back)) expect(exitCode, stderr).toBe(0);
 
     for (const host of await standings()) expect(host).toMatchObject({ running: site.before, package: null });
   },
   UPGRADE_WITHIN_MS,
+);
+
+/** An ordinary run has left its host on the new kernel. */
+const cuts = isNightly
+  ? powerCuts
+  : sample(
+      'losses of power in a kernel’s rollback',
+      powerCuts.filter(({ way }) => way === 'rollback'),
+      1,
+    );
+/** Of the emulated hosts each takes one of the machine's two cores. */
+const cutHosts = hosts.slice(0, 2);
+
+test(
+  `the power goes at each record of a kernel’s upgrade and rollback (${cuts.length} times): every time the host is on one kernel or the other, whole, and says so`,
+  async () => {
+    const ways = { site, reference: sound };
+    const pending = [...cuts];
+    const take = (way: Way): Cut | undefined => {
+      const index = pending.findIndex((cut) => cut.way === way);
+      return index === -1 ? undefined : pending.splice(index, 1)[0];
+    };
+    const loseAll = async (host: string): Promise<void> => {
+      while (pending.length > 0) {
+        const way = (await site.standing(host)).running === site.before ? 'upgrade' : 'rollback';
+        const cut = take(way);
+        if (cut !== undefined) await losePower(ways, host, cut);
+        else expect((await goWay(ways, host, way)).exitCode, `${way} of ${host}`).toBe(0);
+      }
+    };
+
+    await Promise.all(cutHosts.map(loseAll));
+  },
+  cuts.length * WAY_WITHIN_MS,
 );
