@@ -1,5 +1,4 @@
 import { defineConfig } from 'vitest/config';
-import { isNightly } from './test/nightly.ts';
 import { CountReporter } from './test/setup/count-reporter.ts';
 
 /** Test files at the same time: each of parts runs an etcd or an engine of its own beside it. */
@@ -16,19 +15,7 @@ const LAB_HOOK_MS = 600_000;
 
 /** Emulated machines take minutes for what a container does in seconds; the first time on a machine theirs are made. */
 const MACHINE_TIMEOUT_MS = 1_500_000;
-const VIRTUAL_MACHINES = ['test/e2e/kernel*.test.ts'];
-
-/** Of the nightly run alone: a machine that is emulated takes minutes for each restart. */
-const virtualMachines = {
-  test: {
-    name: 'vm',
-    include: VIRTUAL_MACHINES,
-    fileParallelism: false,
-    testTimeout: MACHINE_TIMEOUT_MS,
-    hookTimeout: MACHINE_TIMEOUT_MS,
-    sequence: { groupOrder: 2 },
-  },
-};
+const VIRTUAL_MACHINES = ['test/e2e/kernel.test.ts'];
 
 /**
  * unit: nothing outside the process · parts: real etcd, engine, Temporal · e2e: the lab, one file after another · vm: the lab on virtual machines.
@@ -73,7 +60,16 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
         },
       },
-      ...(isNightly ? [virtualMachines] : []),
+      {
+        test: {
+          name: 'vm',
+          include: VIRTUAL_MACHINES,
+          fileParallelism: false,
+          testTimeout: MACHINE_TIMEOUT_MS,
+          hookTimeout: MACHINE_TIMEOUT_MS,
+          sequence: { groupOrder: 3 },
+        },
+      },
     ],
   },
 });
