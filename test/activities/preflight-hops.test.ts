@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { PreflightInput, PreflightResult } from '../../activities/activities.ts';
-import { busKeys, type HostFacts } from '../../model/bus.ts';
+import { busKeys } from '../../model/bus.ts';
 import { failureTypes } from '../../model/failures.ts';
 import { parseDigest, parseStepId, type Digest } from '../../model/ids.ts';
 import type { HopPlan } from '../../model/plan.ts';
@@ -14,6 +14,7 @@ import { makeAlive, makeFleet, makeHostOnBus } from '../client/bus-values.ts';
 import { eventually } from '../eventually.ts';
 import { says } from '../fakes/engine.ts';
 import { fleetId } from '../fakes/fleet.ts';
+import { hostFacts } from '../fakes/host-facts.ts';
 import { backup, chainEntry, digestOf, jumps, migration, readRelease, releaseRef, service } from '../fakes/release.ts';
 import { at, perform, run, startHarness, type Harness } from './harness.ts';
 
@@ -148,7 +149,7 @@ describe('the preflight of several hops', () => {
     agent(0).kill();
     await eventually(() => harness?.store.json(keys.alive(agent(0).host)) === null);
     const installed = { name: 'sample', version: '4.1.1', digest: digestOf('5') };
-    engine(0).programs.set('facts', says(0, facts({ installed, drift: ['/etc/motd differs'] })));
+    engine(0).programs.set('facts', says(0, hostFacts({ installed, drift: ['/etc/motd differs'] })));
 
     expect((await perform(activities.preflight, input)).findings).toEqual([
       expect.objectContaining({
@@ -172,7 +173,7 @@ describe('the preflight of several hops', () => {
     // As the real program does it: it tells of the packages that it was asked for.
     engine(0).programs.set('facts', (job) => {
       const isAsked = job.env['REFIT_PACKAGES'] === 'daemon';
-      return says(0, facts({ installed, packages: isAsked ? found : {} }))(job);
+      return says(0, hostFacts({ installed, packages: isAsked ? found : {} }))(job);
     });
 
     expect(errors(await perform(activities.preflight, input))).toEqual([
@@ -255,7 +256,7 @@ describe('an upgrade that was asked for by its plan', () => {
     agent(1).kill();
     await eventually(() => started.store.json(keys.alive(agent(1).host)) === null);
     const installed = { name: 'sample', version: '4.1.1', digest: digestOf('5') };
-    engine(1).programs.set('facts', says(0, facts({ installed })));
+    engine(1).programs.set('facts', says(0, hostFacts({ installed })));
 
     await expect(perform(activities.preflight, { ...input, tree })).rejects.toMatchObject({
       type: failureTypes.wrongInput,
@@ -303,7 +304,7 @@ describe('an answer about 16 hops and 6,000 hosts', () => {
       bootId: 'b',
       phase: 'idle',
       epoch: 0,
-      facts: facts({ installed, diskFreeBytes, drift }),
+      facts: hostFacts({ installed, diskFreeBytes, drift }),
     };
     const puts = started.hosts.map((host) => ({ key: keys.alive(host), value: JSON.stringify(alive) }));
     await started.bus.write({ conditions: [], puts });
@@ -331,12 +332,5 @@ const ENGINE = {
   ...{ id: 'x', name: 'x', version: '20.10.24', architecture: 'x86_64', kernel: '6.1.0' },
   ...{ rootDir: '/var/lib/docker', storageDriver: 'overlay2', containers: 0, running: 0 },
 };
-
-const facts = (changes: Partial<HostFacts>): HostFacts => ({
-  ...{ diskFreeBytes: 10 * 1024 ** 3, diskTotalBytes: 20 * 1024 ** 3, kernel: '6.1.0', architecture: 'x64' },
-  ...{ clockMs: Date.now(), installed: null, agent: null, phase: 'idle', packages: {} },
-  ...{ bootLoader: null, engine: null, drift: [] },
-  ...changes,
-});
 
 const sha256 = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`;

@@ -9,6 +9,7 @@ import { parseFleetId, parseServiceId, parseStepId } from '../../model/ids.ts';
 import { eventually } from '../eventually.ts';
 import { says } from '../fakes/engine.ts';
 import { fleetId } from '../fakes/fleet.ts';
+import { hostFacts } from '../fakes/host-facts.ts';
 import { digestOf, readRelease, releaseRef } from '../fakes/release.ts';
 import { at, orderFor, perform, run, startHarness, type Harness } from './harness.ts';
 
@@ -36,21 +37,6 @@ async function start(hosts = 4): Promise<Harness> {
   await eventually(() => harness?.store.under(keys.hosts).length === hosts);
   return harness;
 }
-
-const facts = (changes: Partial<HostFacts> = {}): HostFacts => ({
-  ...{ diskFreeBytes: 10 * 1024 ** 3, diskTotalBytes: 20 * 1024 ** 3, kernel: '6.1.0', architecture: 'x64' },
-  ...{
-    clockMs: Date.now(),
-    installed: null,
-    agent: null,
-    phase: 'idle',
-    packages: {},
-    bootLoader: null,
-    engine: null,
-    drift: [],
-  },
-  ...changes,
-});
 
 const errors = ({ findings }: PreflightResult): readonly string[] =>
   findings.filter(({ severity }) => severity === 'error').map(({ host, what }) => `${host ?? 'fleet'}: ${what}`);
@@ -204,7 +190,7 @@ describe('a host without an agent', () => {
   it('is read by a container of the release, which sees it read-only', async () => {
     const { activities, agent, engine } = await start(2);
     await kill(agent(0));
-    engine(0).programs.set('facts', says(0, facts({ installed: old })));
+    engine(0).programs.set('facts', says(0, hostFacts({ installed: old })));
 
     expect(errors(await perform(activities.preflight, input))).toEqual([]);
 
@@ -217,7 +203,7 @@ describe('a host without an agent', () => {
   it('is left without the image again when preflight finds errors', async () => {
     const { activities, agent, engine } = await start(2);
     await kill(agent(0));
-    engine(0).programs.set('facts', says(0, facts({ diskFreeBytes: 0 })));
+    engine(0).programs.set('facts', says(0, hostFacts({ diskFreeBytes: 0 })));
 
     expect(errors(await perform(activities.preflight, input))).toHaveLength(1);
     expect(engine(0).images.has(image)).toBe(false);
@@ -227,7 +213,7 @@ describe('a host without an agent', () => {
     const { activities, agent, engine } = await start(2);
     await kill(agent(0));
     engine(0).images.add(image);
-    engine(0).programs.set('facts', says(0, facts({ diskFreeBytes: 0 })));
+    engine(0).programs.set('facts', says(0, hostFacts({ diskFreeBytes: 0 })));
 
     expect(errors(await perform(activities.preflight, input))).toHaveLength(1);
     expect(engine(0).images.has(image)).toBe(true);
@@ -279,7 +265,7 @@ async function changeAlive(
   if (agent !== undefined) await kill(agent);
   const alive = {
     ...{ v: 1, agent: 'agent-1', bootId: 'boot-1', phase: 'idle', epoch: 0 },
-    facts: facts({ installed: old, ...changes }),
+    facts: hostFacts({ installed: old, ...changes }),
   };
   await bus.write({ conditions: [], puts: [{ key: keys.alive(host), value: JSON.stringify(alive) }] });
   expect(store.json(keys.alive(host))).not.toBeNull();

@@ -9,6 +9,7 @@ import { parseHostId, parseServiceId, type HostId } from '../../model/ids.ts';
 import type { Bus, BusPut } from '../../model/ports.ts';
 import { eventually } from '../eventually.ts';
 import { fleetId } from '../fakes/fleet.ts';
+import { hostFacts } from '../fakes/host-facts.ts';
 import { MemoryBus } from '../fakes/memory-bus.ts';
 import { releaseRef } from '../fakes/release.ts';
 import { startEtcd } from '../parts/etcd.ts';
@@ -56,10 +57,7 @@ async function put(bus: Bus, ...puts: readonly BusPut[]): Promise<void> {
   expect((await bus.write({ conditions: [], puts })).outcome).toBe('ok');
 }
 
-const facts = (installed: HostFacts['installed']): HostFacts => ({
-  ...{ diskFreeBytes: 0, diskTotalBytes: 0, kernel: '6.1.0', architecture: 'x64', clockMs: 0 },
-  ...{ installed, agent: '1.0.0', phase: 'done', packages: {}, bootLoader: null, engine: null, drift: [] },
-});
+const facts = (installed: HostFacts['installed']): HostFacts => hostFacts({ installed, agent: '1.0.0', phase: 'done' });
 const blank = { host, engineProblem: null, factsProblem: null, clockSkewMs: 0, busProblems: [], jump: 'same' } as const;
 
 /** What is there instead; no order of a run has this sequence. */

@@ -10,25 +10,11 @@ import { isAlreadyThere, type FleetReading, type HostWithPath } from '../../mode
 import { judgePreflight } from '../../model/preflight-findings.ts';
 import type { ReadRelease } from '../../model/registry.ts';
 import type { Release } from '../../model/release.ts';
+import { hostFacts } from '../fakes/host-facts.ts';
 import { digestOf, engineStep, hostWith, kernelStep, release, releaseRef, service } from '../fakes/release.ts';
 
-const facts = (changes: Partial<HostFacts> = {}): HostFacts => ({
-  ...{ diskFreeBytes: 10 * 1024 ** 3, diskTotalBytes: 20 * 1024 ** 3, kernel: '6.1.0', architecture: 'x86_64' },
-  ...{
-    clockMs: 0,
-    installed: null,
-    agent: null,
-    phase: 'idle',
-    packages: {},
-    bootLoader: null,
-    engine: null,
-    drift: [],
-  },
-  ...changes,
-});
-
 const host = (changes: Partial<HostWithPath> = {}): HostWithPath => ({
-  ...{ host: parseHostId('host-1'), engineProblem: null, facts: facts(), factsProblem: null, clockSkewMs: 0 },
+  ...{ host: parseHostId('host-1'), engineProblem: null, facts: hostFacts(), factsProblem: null, clockSkewMs: 0 },
   ...{ order: null, report: null, busProblems: [], path: { path: 'new' } },
   ...changes,
 });
@@ -95,11 +81,11 @@ describe('what preflight says', () => {
   const old = { name: 'sample', version: '1.0.0', digest: digestOf('a') };
   const kept = (restorable: boolean): HostFacts['packages'] => ({ daemon: { version: '1.0', restorable } });
   const daemon = (version: string, restorable: boolean): HostWithPath =>
-    reading(facts({ packages: { daemon: { version, restorable } } }));
+    reading(hostFacts({ packages: { daemon: { version, restorable } } }));
   const bootLoader = { name: 'grub', problem: null };
   const withKernel = (loader: HostFacts['bootLoader']): Partial<FleetReading> & { release: Release } => ({
     release: release(hostWith(kernelStep('6.2'))),
-    hosts: [reading(facts({ bootLoader: loader }))],
+    hosts: [reading(hostFacts({ bootLoader: loader }))],
   });
   const cases: readonly [title: string, changes: Parameters<typeof fleet>[0], severity: string | null, what: RegExp][] =
     [
@@ -109,7 +95,7 @@ describe('what preflight says', () => {
       ['etcd of one member', { etcd: { members: 1, unhealthy: [] } }, null, /./],
       ['engine away', { hosts: [host({ engineProblem: 'no answer', facts: null })] }, 'error', /no answer/],
       ['facts unreadable', { hosts: [host({ facts: null, factsProblem: 'bad' })] }, 'error', /bad/],
-      ['disk too small', { hosts: [reading(facts({ diskFreeBytes: 1024 ** 2 }))] }, 'error', /1 MiB free/],
+      ['disk too small', { hosts: [reading(hostFacts({ diskFreeBytes: 1024 ** 2 }))] }, 'error', /1 MiB free/],
       ['a kernel, on a host that falls back', withKernel({ name: 'grub', problem: null }), null, /./],
       ['a kernel, on one that can’t', withKernel({ name: 'grub', problem: 'no grubenv' }), 'error', /no grubenv/],
       ['a kernel, on one that can’t say', withKernel(null), 'warning', /can't say/],
@@ -117,7 +103,7 @@ describe('what preflight says', () => {
         'kernels in both hops, on one that can’t',
         overEarlier(
           earlier(hostWith(kernelStep('6.2'))),
-          facts({ bootLoader: { name: null, problem: 'no boot loader' } }),
+          hostFacts({ bootLoader: { name: null, problem: 'no boot loader' } }),
           read(hostWith(kernelStep('6.3'))),
         ),
         'error',
@@ -127,7 +113,7 @@ describe('what preflight says', () => {
         'a kernel’s package over another of its name',
         {
           release: release(hostWith(kernelStep('6.2', { name: 'linux-image', version: '2' }))),
-          hosts: [reading(facts({ bootLoader, packages: { 'linux-image': { version: '1', restorable: true } } }))],
+          hosts: [reading(hostFacts({ bootLoader, packages: { 'linux-image': { version: '1', restorable: true } } }))],
         },
         'error',
         /^package linux-image 1 is installed, and 2 of sample 2.0.0 would overwrite it/,
@@ -136,7 +122,9 @@ describe('what preflight says', () => {
         'a kernel’s package that is there already',
         {
           release: release(hostWith(kernelStep('6.2'))),
-          hosts: [reading(facts({ bootLoader, packages: { 'linux-image-6.2': { version: '1', restorable: false } } }))],
+          hosts: [
+            reading(hostFacts({ bootLoader, packages: { 'linux-image-6.2': { version: '1', restorable: false } } })),
+          ],
         },
         null,
         /./,
@@ -145,7 +133,7 @@ describe('what preflight says', () => {
         'a kernel of another architecture',
         {
           release: release(hostWith(kernelStep('6.2', { architecture: 'arm64' }))),
-          hosts: [reading(facts({ bootLoader }))],
+          hosts: [reading(hostFacts({ bootLoader }))],
         },
         'error',
         /is x86_64; .* arm64/,
@@ -154,7 +142,7 @@ describe('what preflight says', () => {
         'an engine without a way back',
         {
           release: release(hostWith(engineStep({ 'docker.io': '25' }))),
-          hosts: [reading(facts({ packages: { 'docker.io': { version: '24', restorable: false } } }))],
+          hosts: [reading(hostFacts({ packages: { 'docker.io': { version: '24', restorable: false } } }))],
         },
         'error',
         /^package docker.io 24 is installed, but its file is not kept/,
@@ -162,13 +150,16 @@ describe('what preflight says', () => {
       ['clock ahead', { hosts: [host({ clockSkewMs: 40_000 })] }, 'warning', /40 s ahead/],
       ['clock behind', { hosts: [host({ clockSkewMs: -40_000 })] }, 'warning', /40 s behind/],
       ['clock a little off', { hosts: [host({ clockSkewMs: 20_000 })] }, null, /./],
-      ['stuck', { hosts: [reading(facts({ phase: 'stuck' }))] }, 'error', /is stuck/],
-      ['another at work', { hosts: [reading(facts({ phase: 'installing' }))] }, 'error', /is at work/],
+      ['stuck', { hosts: [reading(hostFacts({ phase: 'stuck' }))] }, 'error', /is stuck/],
+      ['another at work', { hosts: [reading(hostFacts({ phase: 'installing' }))] }, 'error', /is at work/],
       [
         'no path',
         {
           hosts: [
-            host({ path: { path: 'none', because: 'from where …', remedy: 'go' }, facts: facts({ installed: old }) }),
+            host({
+              path: { path: 'none', because: 'from where …', remedy: 'go' },
+              facts: hostFacts({ installed: old }),
+            }),
           ],
         },
         'error',
@@ -182,7 +173,7 @@ describe('what preflight says', () => {
       ],
       [
         'more hosts and hops than a history holds',
-        { hopCount: 16, hosts: Array.from({ length: MAX_HOST_HOPS / 16 + 1 }, () => host({ facts: facts() })) },
+        { hopCount: 16, hosts: Array.from({ length: MAX_HOST_HOPS / 16 + 1 }, () => host({ facts: hostFacts() })) },
         'error',
         /6251 hosts over 16 hops are more than the history of one upgrade holds/,
       ],
@@ -190,7 +181,7 @@ describe('what preflight says', () => {
       [
         'an image that is missing on the way',
         {
-          ...overEarlier(earlier({ services: [service('web', 'r/web@sha256:1')] }), facts()),
+          ...overEarlier(earlier({ services: [service('web', 'r/web@sha256:1')] }), hostFacts()),
           missingImages: [{ image: 'r/web@sha256:1', problem: 'gone' }],
         },
         'error',
@@ -198,25 +189,25 @@ describe('what preflight says', () => {
       ],
       [
         'a disk that is too small for the largest hop',
-        overEarlier(earlier({}, 1024 ** 3), facts({ diskFreeBytes: 1024 ** 3 })),
+        overEarlier(earlier({}, 1024 ** 3), hostFacts({ diskFreeBytes: 1024 ** 3 })),
         'error',
         /^1024 MiB free, sample 1.5.0 needs 3328 MiB/,
       ],
       [
         'a package without a way back in the first hop',
-        overEarlier(earlier({ host: packages('all').host }), facts({ packages: kept(false) })),
+        overEarlier(earlier({ host: packages('all').host }), hostFacts({ packages: kept(false) })),
         'error',
         /no way back/,
       ],
       [
         'a package of a later hop, which the hop before keeps',
-        overEarlier(earlier(), facts({ packages: kept(false) }), read({ host: packages('all').host })),
+        overEarlier(earlier(), hostFacts({ packages: kept(false) }), read({ host: packages('all').host })),
         null,
         /./,
       ],
       [
         'what is not as the last upgrade left it',
-        { hosts: [reading(facts({ drift: ['/etc/a differs', 'package b is gone'] }))] },
+        { hosts: [reading(hostFacts({ drift: ['/etc/a differs', 'package b is gone'] }))] },
         'warning',
         /^no longer is as the last upgrade left it: \/etc\/a differs; package b is gone$/,
       ],
@@ -268,7 +259,7 @@ describe('whatever the hosts are like', () => {
       factsProblem: one.hasFacts ? null : one.factsProblem,
       facts: !one.hasFacts
         ? null
-        : facts({
+        : hostFacts({
             ...{ diskFreeBytes: one.diskFreeBytes, phase: one.phase },
             installed: one.isThere ? { name: 'sample', version: '2.0.0', digest: releaseRef().digest } : null,
           }),
@@ -295,7 +286,7 @@ describe('whatever the hosts are like', () => {
   it('a release that facts name is there only where an agent gave them, and no order above its report stands', () => {
     const { name, version, digest } = releaseRef();
     const installed = { name, version, digest };
-    const there = facts({ installed, agent: '1.0.0', phase: 'done' });
+    const there = hostFacts({ installed, agent: '1.0.0', phase: 'done' });
     const local = reportOf({ epoch: 4, sequence: 0, installed });
     const order = orderOf({ epoch: 3, sequence: 2 });
     const behind = { ...local, epoch: 3, sequence: 1 };
