@@ -15,11 +15,11 @@ export function emulator(accelerator: Accelerator): readonly string[] {
     ...SERVED.map((port) => `hostfwd=tcp::${port}-:${port}`),
   ];
   return [
-    ...['qemu-system-x86_64', '-M', 'pc,usb=off', '-smp', '1', '-m', String(MEMORY_MIB)],
+    ...['qemu-system-x86_64', '-M', 'pc,usb=off', '-smp', '2', '-m', String(MEMORY_MIB)],
     ...(accelerator === 'kvm'
       ? ['-accel', 'kvm', '-cpu', 'host']
       : // Emulated, this one is quicker than all that the emulator could do.
-        ['-accel', 'tcg,thread=multi,tb-size=128', '-cpu', 'Nehalem']),
+        ['-accel', 'tcg,thread=multi,tb-size=256', '-cpu', 'Nehalem']),
     ...['-nodefaults', '-display', 'none', '-serial', 'stdio'],
     ...['-netdev', `user,id=net,${forwards.join(',')}`, '-device', 'virtio-net-pci,netdev=net,romfile='],
     ...['-device', 'virtio-blk-pci,drive=disk', '-device', 'virtio-rng-pci'],
