@@ -1,3 +1,4 @@
+import type { HostId } from '../model/ids.ts';
 import type { HostHeartbeat, HostProgress, Progress } from '../model/upgrade.ts';
 import type { WaveProgress } from '../workflows/messages.ts';
 
@@ -7,7 +8,8 @@ import type { WaveProgress } from '../workflows/messages.ts';
  * 1. Hosts of the wave at work are as its child says, for the upgrade hears of them when the wave ends.
  * 2. A child that knows less of a host (a download's does not know its versions) doesn't take away what was known.
  * 3. Where a host came from is the upgrade's to say where the path has several hops: the child knows only its own.
- * 4. The step at work is what the host's activity heartbeats.
+ * 4. In a chain, who has the baton is at work, and who had it before has handed it on, and so is done.
+ * 5. The step at work is what the host's activity heartbeats.
  */
 export function mergeProgress(
   progress: Progress,
@@ -17,9 +19,11 @@ export function mergeProgress(
   const ofWave = new Map(wave?.hosts.map((host) => [host.name, host]));
   const beats = new Map(heartbeats.map((beat) => [beat.host, beat]));
   const isPath = progress.hops.length > 1;
-  const hosts = progress.hosts.map((host) => {
-    const merged = withStep(withWave(host, ofWave.get(host.name)), beats.get(host.name));
-    return isPath ? { ...merged, from: host.from } : merged;
+  const ofChild = progress.hosts.map((host) => withWave(host, ofWave.get(host.name)));
+  const known = withBaton(ofChild, beats, progress.hops.find(({ state }) => state === 'running')?.to ?? null);
+  const hosts = known.map((host, index) => {
+    const merged = withStep(host, beats.get(host.name));
+    return isPath ? { ...merged, from: progress.hosts[index]?.from ?? null } : merged;
   });
   return { ...progress, hosts, waiting: [...progress.waiting, ...(wave?.waiting ?? [])] };
 }
@@ -42,6 +46,21 @@ function withWave(host: HostProgress, latest: HostProgress | undefined): HostPro
     finishedAt: latest.finishedAt ?? host.finishedAt,
     ...(latest.error !== undefined && { error: latest.error }),
   };
+}
+
+/** Hosts stand in the order of the plan, as in the chain; a heartbeat has a place there only while its host has the baton. */
+function withBaton(
+  hosts: readonly HostProgress[],
+  beats: ReadonlyMap<HostId, HostHeartbeat>,
+  to: string | null,
+): readonly HostProgress[] {
+  const holding = hosts.findIndex(({ name }) => (beats.get(name)?.position ?? null) !== null);
+  const holder = hosts[holding];
+  if (holder === undefined) return hosts;
+  return hosts.map((host, index) => {
+    if (host.state !== 'staged' || host.wave !== holder.wave || index > holding) return host;
+    return index === holding ? { ...host, state: 'installing' } : { ...host, state: 'done', to: to ?? host.to };
+  });
 }
 
 function withStep(host: HostProgress, beat: HostHeartbeat | undefined): HostProgress {

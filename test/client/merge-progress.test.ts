@@ -61,6 +61,23 @@ describe('what is known of a running upgrade', () => {
     expect(mergeProgress(progress, { hosts: [ofWave], waiting: [] }, []).hosts[0]).not.toHaveProperty('error');
   });
 
+  it('shows a chain as its baton has it, which the upgrade hears of when the chain ends', () => {
+    const staged = [1, 2, 3].map((number) => makeHost(`host-${number}`, { state: 'staged', wave: 'chain' }));
+    const other = makeHost('host-0', { state: 'staged', wave: 'wave-1' });
+    const holds = beat({ host: parseHostId('host-2'), step: 'kernel 1/3', position: 1 });
+
+    const hops = [{ to: '2.0.0', state: 'running' }] as const;
+    const progress = makeProgress({ hops, hosts: [other, ...staged] });
+    const merged = mergeProgress(progress, { hosts: [], waiting: [] }, [holds]);
+
+    expect(merged.hosts.map(({ state, to, step }) => [state, to, step])).toEqual([
+      ['staged', null, null],
+      ['done', '2.0.0', null],
+      ['installing', null, 'kernel 1/3'],
+      ['staged', null, null],
+    ]);
+  });
+
   it('leaves out hosts that the upgrade doesn’t have', () => {
     const merged = mergeProgress(makeProgress(), { hosts: [makeHost('host-9')], waiting: [] }, [
       beat({ host: parseHostId('host-8') }),
