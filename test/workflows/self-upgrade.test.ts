@@ -343,7 +343,7 @@ test('clients see one upgrade: watched without a gap, listed once, and spoken to
   const paused = await upgrades.command(upgrade.id, { name: 'pause', by: 'ada' });
   const resumed = await upgrades.command(upgrade.id, { name: 'resume', by: 'ada' });
   // Where it is held, however late the watch comes to look.
-  await fleet.until(() => seen.has('self-upgrade of sample 2.0.0'));
+  await eventually(() => seen.has('self-upgrade of sample 2.0.0'));
   fleet.itself.letGo();
   const end = await watching;
   const listed = await upgrades.list();
