@@ -21,12 +21,29 @@ export function syncFile(path: string): void {
   }
 }
 
+/** Of what is written beside a file until it is whole. */
+export const PARTIAL = '.refit-partial';
+
 /** Replaces a file in one step, on the disk when it returns: readers and power cuts see the old or the new, whole. */
 export function writeDurably(path: string, content: string | Uint8Array, mode = 0o644): void {
   mkdirSync(dirname(path), { recursive: true });
-  const partial = `${path}.refit-partial`;
+  const partial = `${path}${PARTIAL}`;
   try {
     writeSynced(partial, content, mode);
+    renameSync(partial, path);
+  } catch (error) {
+    rmSync(partial, { force: true });
+    throw error;
+  }
+  syncFolder(dirname(path));
+}
+
+/** The same where another program writes: it is given the path of the file that becomes this one. */
+export async function replaceDurably(path: string, write: (partial: string) => Promise<void>): Promise<void> {
+  const partial = `${path}${PARTIAL}`;
+  try {
+    await write(partial);
+    syncFile(partial);
     renameSync(partial, path);
   } catch (error) {
     rmSync(partial, { force: true });

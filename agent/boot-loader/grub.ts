@@ -1,6 +1,6 @@
-import { copyFileSync, existsSync, readFileSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { syncFile, syncFolder, writeDurably } from '../durable.ts';
+import { PARTIAL, replaceDurably, syncFolder, writeDurably } from '../durable.ts';
 import type { Places } from '../places.ts';
 import type { BootLoader, Run } from './boot-loader.ts';
 import { kernelOf, readEnvironment, readMenu, type MenuEntry } from './grub-menu.ts';
@@ -34,9 +34,6 @@ echo '${FALLBACK_LINE}'
 
 const PROGRAMS = ['/usr/bin/grub-editenv', '/usr/sbin/update-grub'];
 
-/** Of a draft beside the file that it becomes. */
-const DRAFT = '.refit';
-
 /** What grub-editenv is asked for: its verb and what follows. */
 type Edit = readonly ['set' | 'unset', ...names: readonly string[]];
 
@@ -60,21 +57,15 @@ export function grub(places: Places): BootLoader | null {
   const isPrepared = (): boolean =>
     existsSync(places.on(SETTINGS)) && existsSync(places.on(FALLBACK)) && isSafe(text());
   // GRUB's programs empty a file before they write it: without power in between the host would not know what to start.
-  const replace = async (path: string, write: (draft: string) => Promise<void>): Promise<void> => {
-    const file = existsSync(path) ? realpathSync(path) : path;
-    await write(`${file}${DRAFT}`);
-    syncFile(`${file}${DRAFT}`);
-    renameSync(`${file}${DRAFT}`, file);
-    syncFolder(dirname(file));
-  };
   const edit = async (run: Run, edits: readonly Edit[]): Promise<void> =>
-    replace(environment, async (draft) => {
-      copyFileSync(environment, draft);
-      for (const words of edits) await run(['grub-editenv', draft, ...words]);
+    replaceDurably(realpathSync(environment), async (partial) => {
+      copyFileSync(environment, partial);
+      for (const words of edits) await run(['grub-editenv', partial, ...words]);
     });
   const setStandard = async (kernel: string, run: Run): Promise<void> =>
     edit(run, standardEdits(entryOf(readMenu(text()), kernel).id));
-  const rewrite = async (run: Run): Promise<void> => replace(config, (draft) => run(['update-grub', '-o', draft]));
+  const rewrite = async (run: Run): Promise<void> =>
+    replaceDurably(realpathSync(config), (partial) => run(['update-grub', '-o', partial]));
   return {
     name: 'grub',
     problem: () => problemOf(places, { config: text(), mount: mountOf(places, '/boot') }),
@@ -113,12 +104,13 @@ export function grub(places: Places): BootLoader | null {
   };
 }
 
-/** The same without an agent: by a draft, in the shell. */
+/** The same without an agent, in the shell. */
 function standardCommand(id: string): string {
+  const partial = `"$f${PARTIAL}"`;
   const edits = standardEdits(`'${id.replaceAll("'", '')}'`).map(
-    (words) => `grub-editenv "$f${DRAFT}" ${words.join(' ')}`,
+    (words) => `grub-editenv ${partial} ${words.join(' ')}`,
   );
-  const steps = [`cp "$f" "$f${DRAFT}"`, ...edits, 'sync', `mv "$f${DRAFT}" "$f"`];
+  const steps = [`cp "$f" ${partial}`, ...edits, 'sync', `mv ${partial} "$f"`];
   return `f=$(readlink -f ${ENVIRONMENT}) && ${steps.join(' && ')}`;
 }
 

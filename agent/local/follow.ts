@@ -39,9 +39,10 @@ export async function followOrder(
     const state = readJournals(places);
     const report = reportOf(state, { agent, bootId: '' });
     const compared = report === null ? -1 : compareOrders(report, order);
-    if (compared > 0 && report?.refused != null && !isTaken(state, order)) return 'outrun';
-    if (compared > 0)
-      throw new Error(`order ${nameOf(order)} was followed by ${nameOf(report ?? order)}; nobody follows it any more`);
+    if (report !== null && compared > 0) {
+      if (report.refused !== null && !isTaken(state, order)) return 'outrun';
+      throw new Error(`order ${nameOf(order)} was followed by ${nameOf(report)}; nobody follows it any more`);
+    }
     if (report !== null && compared === 0) {
       const line = toLine(report);
       if (JSON.stringify(line) !== said) say(line);

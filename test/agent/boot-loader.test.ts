@@ -114,7 +114,14 @@ describe('GRUB', () => {
     await loader().setStandard(NEW, run);
 
     expect([armed, cleared, loader().standard()]).toEqual([[NEW, OLD], null, NEW]);
-    expect(loader().setStandardCommand(OLD)).toContain(`set saved_entry='${entryId(OLD)}'`);
+    expect(loader().setStandardCommand(OLD).split(' && ')).toEqual([
+      'f=$(readlink -f /boot/grub/grubenv)',
+      'cp "$f" "$f.refit-partial"',
+      'grub-editenv "$f.refit-partial" unset prev_saved_entry next_entry',
+      `grub-editenv "$f.refit-partial" set saved_entry='${entryId(OLD)}'`,
+      'sync',
+      'mv "$f.refit-partial" "$f"',
+    ]);
   });
 
   test('taken away it is as it was', async () => {

@@ -352,5 +352,6 @@ test('clients see one upgrade: watched without a gap, listed once, and spoken to
   expect(troubles).toEqual([]);
   expect([paused.outcome, resumed.outcome]).toEqual(['accepted', 'accepted']);
   expect(end).toMatchObject({ id: upgrade.id, state: 'succeeded' });
+  expect([...seen]).toContain('self-upgrade of sample 2.0.0');
   expect(listed.map(({ id, state }) => [id, state])).toEqual([[upgrade.id, 'succeeded']]);
 });

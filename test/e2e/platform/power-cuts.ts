@@ -49,10 +49,6 @@ sub newest { (sort glob '/var/lib/refit/journal/*.jsonl')[-1] // '' }
 sub lines { open my $f, '<', shift or return 0; my @lines = <$f>; scalar @lines }
 sub written { my $file = newest(); lines($file) - ($file eq $first ? $before : 0) }
 sub put { open my $f, '>', shift; print $f shift; close $f }
-if ($first eq 'begin') {
-  put('${WATCHED}', join "\n", newest(), lines(newest()), @ARGV);
-  exit;
-}
 select undef, undef, undef, 0.01 while written() < $record;
 put('/sys/fs/cgroup/system.slice/refit-agent.service/cgroup.freeze', 1) if $freezes;
 unlink '${WATCHED}';
@@ -67,7 +63,8 @@ async function watchRecords(site: KernelLab, host: string, { record, delayMs }: 
     `rm -f ${WRITTEN}`,
     file('/etc/systemd/system/record-watch.service', unit),
     file('/usr/local/lib/record-watch', program),
-    `echo begin > ${WATCHED} && perl /usr/local/lib/record-watch ${record} ${delayMs === 0 ? 1 : 0}`,
+    'first=$(ls /var/lib/refit/journal/*.jsonl 2>/dev/null | tail -n 1)',
+    `printf '%s\\n' "$first" "$(cat "$first" 2>/dev/null | wc -l)" ${record} ${delayMs === 0 ? 1 : 0} > ${WATCHED}`,
     // As a host is that was left alone for a while.
     'sync',
     'systemctl daemon-reload && systemctl enable record-watch && systemctl restart record-watch',
