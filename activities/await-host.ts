@@ -1,4 +1,4 @@
-import { cancellationSignal, heartbeat } from '@temporalio/activity';
+import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
 import type { Order, Report } from '../model/bus.ts';
 import { isSameOrder } from '../model/bus.ts';
 import type { FleetId, HostId } from '../model/ids.ts';
@@ -49,6 +49,7 @@ export async function awaitHost<Found>(ports: AwaitPorts, wait: HostWait<Found>)
   const { clock } = ports;
   const signal = cancellationSignal();
   const followed = ports.hosts.follow(wait, wait.wake.ring);
+  const earlierSignAt = readEarlierSign(wait.host, activityInfo().heartbeatDetails);
   let silence = startSilenceWatch(clock.now());
   let seen: HostLevel | null = null;
   let lookedAt = clock.now();
@@ -61,7 +62,7 @@ export async function awaitHost<Found>(ports: AwaitPorts, wait: HostWait<Found>)
       seen = level ?? seen;
       const found = seen === null ? null : wait.judge(seen, clock.now());
       if (found !== null) return { end: 'found', found };
-      beat(wait, seen, silence);
+      beat(wait, seen, { silence, earlierSignAt });
       if (clock.now() - lookedAt >= lookMs && isLookNeeded(wait, seen, { silence, now: clock.now() })) {
         lookedAt = clock.now();
         const result = await lookCloser(ports, wait, silence);
@@ -114,7 +115,22 @@ function toLook(wait: HostWait<unknown>, level: HostLevel, at: number): Paramete
   return { at, reachable: true, alive: alive !== null, reportRevision, restart };
 }
 
-function beat(wait: HostWait<unknown>, level: HostLevel | null, silence: SilenceWatch): void {
+/** When an attempt before this one saw a sign of life last. Field by field: a worker of another version may have said it. */
+function readEarlierSign(host: HostId, details: unknown): number | null {
+  if (typeof details !== 'object' || details === null) return null;
+  const isOwn = 'host' in details && details.host === host;
+  return isOwn && 'lastSeen' in details && typeof details.lastSeen === 'number' ? details.lastSeen : null;
+}
+
+type Signs = { readonly silence: SilenceWatch; readonly earlierSignAt: number | null };
+
+/** null: not known. While the bus is away nobody can say that a host is silent, and this attempt's begin is no sign of life. */
+function lastSeen({ silence: { listeningSince, lastSignAt, startedAt }, earlierSignAt }: Signs): number | null {
+  if (listeningSince === null) return null;
+  return lastSignAt > startedAt ? lastSignAt : earlierSignAt;
+}
+
+function beat(wait: HostWait<unknown>, level: HostLevel | null, signs: Signs): void {
   const report = level === null ? null : ownReport(wait, level);
   const step = report?.step ?? null;
   const beat: HostHeartbeat = {
@@ -125,7 +141,7 @@ function beat(wait: HostWait<unknown>, level: HostLevel | null, silence: Silence
     bytes: null,
     totalBytes: null,
     alive: level?.alive != null,
-    lastSeen: silence.lastSignAt,
+    lastSeen: lastSeen(signs),
     position: wait.position,
   };
   heartbeat(beat);

@@ -10,6 +10,7 @@ export type CommandOptions = {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
   readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string | undefined;
   /** Most bytes of output that are kept; the end of it. */
   readonly keepBytes?: number;
 };
@@ -26,9 +27,11 @@ export async function runCommand(command: Command, options: CommandOptions): Pro
   options.signal?.throwIfAborted();
   const child = spawn(file, args, {
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     env: { ...process.env, LC_ALL: 'C', ...options.env },
   });
+  // One that ends before it has read it all says why by its end.
+  child.stdin?.on('error', () => undefined).end(options.input);
   const keep = options.keepBytes ?? TAIL_BYTES;
   const stdout = collect(child.stdout, keep);
   const stderr = collect(child.stderr, keep);

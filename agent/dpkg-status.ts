@@ -8,7 +8,19 @@ export type PackageStatus = {
   readonly architecture: string;
 };
 
-export const INSTALLED = 'install ok installed';
+/** What `isInstalled` tells apart. */
+type InstalledPackage = PackageStatus & { readonly status: `${string} ok installed` };
+
+/** leftover: removed, its configuration kept; broken: neither there nor gone, as a run of dpkg that was cut off leaves it. */
+export type PackageState = 'installed' | 'leftover' | 'absent' | 'broken';
+const STATES: Readonly<Record<string, PackageState>> = {
+  'ok installed': 'installed',
+  'ok config-files': 'leftover',
+  'ok not-installed': 'absent',
+};
+
+/** The Docker Engine's own package, as Debian, Docker and others call it; a host has one of them at most. */
+export const ENGINE_PACKAGES = ['docker.io', 'docker-ce', 'moby-engine'];
 
 /** dpkg's own database, read as it is: a call to dpkg-query costs more than the whole of a step that has nothing to do. */
 export function readPackages(root: string, names: ReadonlySet<string>): ReadonlyMap<string, PackageStatus> {
@@ -22,7 +34,14 @@ export function readPackages(root: string, names: ReadonlySet<string>): Readonly
   return found;
 }
 
-export const isInstalled = (status: PackageStatus | undefined): status is PackageStatus => status?.status === INSTALLED;
+export const isInstalled = (status: PackageStatus | undefined): status is InstalledPackage =>
+  stateOf(status) === 'installed';
+
+/** dpkg's first word is what an operator wants of a package; how it is stands behind it. */
+export const stateOf = (status: PackageStatus | undefined): PackageState =>
+  status === undefined ? 'absent' : (STATES[status.status.replace(/^\S+ /, '')] ?? 'broken');
+
+export const isHeld = (status: PackageStatus | undefined): boolean => status?.status.startsWith('hold ') === true;
 
 function readStatus(root: string): string {
   try {

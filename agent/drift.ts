@@ -1,4 +1,5 @@
 import { lstatSync, readFileSync, type Stats } from 'node:fs';
+import { release } from 'node:os';
 import { MAX_DRIFT } from '../model/bus.ts';
 import { isInstalled, readPackages } from './dpkg-status.ts';
 import { lastUpgradeReader, type LastUpgrade, type LeftFile } from './last-upgrade.ts';
@@ -14,7 +15,7 @@ const MAX_HASHED_BYTES = 16 * 1024 ** 2;
 export type DriftReader = () => readonly string[];
 
 /**
- * 1. Compared is with what the last upgrade measured when it was done: packages by dpkg's database, files by content, mode and
+ * 1. Compared is with what the last upgrade measured when it was done: its kernel, packages by dpkg's database, files by content, mode and
  *    owner. An edited file that was kept has to be as it was kept. Units are not asked for: each would cost a call.
  * 2. A look that finds nothing touched costs a look at each file's entry: journals and files are read again only if they changed.
  * 3. Places that this process does not see, as in a preflight container, are left out.
@@ -28,9 +29,13 @@ export function driftReader(places: Places, isSeen: (path: string) => boolean = 
     if (left === null) return [];
     const seen = left.files.filter(({ to }) => isSeen(to));
     const files = seen.map((file) => fileDrift(file, { places, version: left.version, hashOf }));
-    return bounded([...packageDrift(places, left), ...files.filter((one) => one !== null)]);
+    const kernel = kernelDrift(left, release());
+    return bounded([...kernel, ...packageDrift(places, left), ...files.filter((one) => one !== null)]);
   };
 }
+
+const kernelDrift = ({ kernel, version }: LastUpgrade, running: string): readonly string[] =>
+  kernel === null || kernel === running ? [] : [`kernel ${running} runs, ${version} left the host on ${kernel}`];
 
 function packageDrift(places: Places, { packages }: LastUpgrade): readonly string[] {
   if (packages.length === 0) return [];

@@ -1,5 +1,15 @@
-import { closeSync, fchmodSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import {
+  closeSync,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 
 /** Puts a directory's entries on the disk: without it a created or renamed file may be gone after a power cut. */
 export function syncFolder(path: string): void {
@@ -21,15 +31,20 @@ export function syncFile(path: string): void {
   }
 }
 
-/** Of what is written beside a file until it is whole. */
-export const PARTIAL = '.refit-partial';
+/** Where a file is made until it is whole: hidden, since many programs read all of a folder like /etc/grub.d. */
+export const partialOf = (path: string): string => join(dirname(path), `.${basename(path)}.refit-partial`);
 
 /** Replaces a file in one step, on the disk when it returns: readers and power cuts see the old or the new, whole. */
-export function writeDurably(path: string, content: string | Uint8Array, mode = 0o644): void {
+export const writeDurably = (path: string, content: string | Uint8Array, mode = 0o644): void =>
+  replaceFile(path, (partial) => writeSynced(partial, content, mode));
+
+/** The same with what `write` makes beside its place, and puts on the disk. */
+export function replaceFile(path: string, write: (partial: string) => void): void {
   mkdirSync(dirname(path), { recursive: true });
-  const partial = `${path}${PARTIAL}`;
+  const partial = partialOf(path);
   try {
-    writeSynced(partial, content, mode);
+    rmSync(partial, { force: true });
+    write(partial);
     renameSync(partial, path);
   } catch (error) {
     rmSync(partial, { force: true });
@@ -38,18 +53,20 @@ export function writeDurably(path: string, content: string | Uint8Array, mode = 
   syncFolder(dirname(path));
 }
 
-/** The same where another program writes: it is given the path of the file that becomes this one. */
-export async function replaceDurably(path: string, write: (partial: string) => Promise<void>): Promise<void> {
-  const partial = `${path}${PARTIAL}`;
+/**
+ * Writes over a file's bytes in their place, on the disk when it returns: for whoever reads the disk without the file system's
+ * journal, since nothing moves. Throws when it would change the file's length.
+ */
+export function overwriteDurably(path: string, content: Uint8Array): void {
+  const file = openSync(path, 'r+');
   try {
-    await write(partial);
-    syncFile(partial);
-    renameSync(partial, path);
-  } catch (error) {
-    rmSync(partial, { force: true });
-    throw error;
+    const { size } = fstatSync(file);
+    if (size !== content.length) throw new Error(`${path} has ${size} bytes, and ${content.length} would replace them`);
+    writeWhole(file, content, 0);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
   }
-  syncFolder(dirname(path));
 }
 
 export function writeSynced(path: string, content: string | Uint8Array, mode: number): void {

@@ -8,14 +8,12 @@ import { bootLoaderFacts } from './boot-loader/boot-loader.ts';
 import { findBootLoader } from './boot-loader/find.ts';
 import { freeSpace } from './disk-space.ts';
 import { driftReader, type DriftReader } from './drift.ts';
-import { isInstalled, readPackages } from './dpkg-status.ts';
+import { ENGINE_PACKAGES, isInstalled, readPackages } from './dpkg-status.ts';
 import { findKeptPackage, packagesInReleases } from './kept-packages.ts';
 import type { Places } from './places.ts';
 
 /** How long facts stay good; ms. Reading them takes a few ms of the host's time. */
 const FRESH_MS = 30_000;
-/** The Docker Engine's own package, as Debian, Docker and others call it. */
-const ENGINE_PACKAGES = ['docker.io', 'docker-ce', 'moby-engine'];
 /** Most packages that facts name, so that a sign of life stays small. */
 const MAX_PACKAGES = 64;
 

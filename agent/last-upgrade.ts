@@ -9,6 +9,8 @@ import { KEPT_NOTE } from './steps/edited-file.ts';
 /** What a host's last upgrade left there, as its journal says. */
 export type LastUpgrade = {
   readonly version: string;
+  /** null: it brought none. */
+  readonly kernel: string | null;
   readonly packages: readonly { readonly name: string; readonly version: string }[];
   readonly files: readonly LeftFile[];
 };
@@ -64,6 +66,8 @@ function leftBy({ order, host, finished }: Work): LastUpgrade {
       files.set(to, { to, hash, isKept, mode, owner, group });
     }
   }
-  const packages = host.steps.flatMap((step) => (step.type === 'packages' ? step.packages : []));
-  return { version: order.release.version, packages, files: [...files.values()] };
+  const packages = host.steps.flatMap((step) =>
+    step.type === 'packages' || step.type === 'engine' ? step.packages : [],
+  );
+  return { version: order.release.version, kernel: measured['kernel'] ?? null, packages, files: [...files.values()] };
 }

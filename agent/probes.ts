@@ -2,11 +2,9 @@ import { lookOver } from '../drivers/probe.ts';
 import { unreachable } from '../model/assert.ts';
 import type { Probe } from '../model/release.ts';
 import { lastWords, quote, runCommand } from './commands.ts';
+import { LOOK_MS } from './health.ts';
 import type { Probes } from './ports.ts';
 import { isRunning, readUnit } from './steps/unit.ts';
-
-/** Longest run of a probe's command; ms: a busy host takes seconds to start one. The look as a whole is bounded by who asks. */
-const EXEC_MS = 15_000;
 
 /** Looks at a host's health from the host itself: nothing outside it is asked. */
 export const hostProbes: Probes = {
@@ -25,7 +23,7 @@ async function look(probe: Probe, signal: AbortSignal): Promise<string | null> {
     case 'tcp':
       return lookOver(probe, signal);
     case 'exec': {
-      const end = await runCommand(probe.command, { timeoutMs: EXEC_MS, signal });
+      const end = await runCommand(probe.command, { timeoutMs: LOOK_MS, signal });
       return end.exitCode === 0 ? null : `${nameOf(probe)} exited with ${end.exitCode}: ${lastWords(end)}`;
     }
     case 'unit': {

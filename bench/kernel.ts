@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Say } from '../lab/programs.ts';
 import { ensureTemplate, readKernels } from '../lab/vm/template.ts';
 import { notYet, ready, waitFor } from '../lab/deadline.ts';
-import { journalOf, timeSplit, type TimeSplit } from '../test/e2e/platform/kernel-journal.ts';
+import { journalOf, seconds, timeSplit, type TimeSplit } from '../test/e2e/platform/kernel-journal.ts';
 import { openKernelLab, type KernelLab } from '../test/e2e/platform/kernel-lab.ts';
 import { repackKernel } from '../test/e2e/platform/kernel-packages.ts';
 
@@ -74,5 +74,3 @@ async function putPackage({ lab }: KernelLab): Promise<void> {
     await rm(folder, { recursive: true, force: true });
   }
 }
-
-const seconds = (ms: number): number => Math.round(ms / 100) / 10;

@@ -15,7 +15,7 @@ const ANSWER_CODES: readonly number[] = [3, 5, 6, 7, 16];
 /** A call that Temporal's server answers by itself. */
 export async function askServer<Result>(temporal: TemporalConnection, call: () => Promise<Result>): Promise<Result> {
   try {
-    return await temporal.connection.withDeadline(Date.now() + SERVER_DEADLINE_MS, call);
+    return await temporal.until(Date.now() + SERVER_DEADLINE_MS, call);
   } catch (error) {
     if (isAway(error)) throw awayError(temporal, error);
     throw error;
@@ -29,7 +29,7 @@ export async function askWorker<Result>(
   call: () => Promise<Result>,
 ): Promise<Result> {
   try {
-    return await temporal.connection.withDeadline(Date.now() + withinMs, call);
+    return await temporal.until(Date.now() + withinMs, call);
   } catch (error) {
     if (isAway(error) && workerProblem(error) !== NOT_IN_TIME) throw awayError(temporal, error);
     const problem = workerProblem(error);

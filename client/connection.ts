@@ -19,6 +19,10 @@ export type TemporalConnection = {
   readonly connection: Connection;
   readonly namespace: string;
   readonly address: string;
+  /** Runs a call whose answers are waited for until `deadline`; ms since the epoch. */
+  readonly until: <Result>(deadline: number, call: () => Promise<Result>) => Promise<Result>;
+  /** Waits for the calls under way. The SDK tries one again by a timer, which on a closed connection ends the process. */
+  readonly close: () => Promise<void>;
 };
 
 /** Connects to the fleet's Temporal. Throws Unreachable when it doesn't answer, or does not let us into the fleet's namespace. */
@@ -35,7 +39,23 @@ export async function connectTemporal(fleet: Fleet): Promise<TemporalConnection>
     await connection.close();
     throw new Unreachable(refusal(access, error), { cause: error });
   }
-  return { client: new Client({ connection, namespace }), connection, namespace, address };
+  return { client: new Client({ connection, namespace }), connection, namespace, address, ...callsOf(connection) };
+}
+
+function callsOf(connection: Connection): Pick<TemporalConnection, 'until' | 'close'> {
+  const underWay = new Set<Promise<unknown>>();
+  return {
+    until: async (deadline, call) => {
+      const answer = connection.withDeadline(deadline, call);
+      underWay.add(answer);
+      return answer.finally(() => underWay.delete(answer));
+    },
+    close: async () => {
+      // Bounded by their deadlines.
+      while (underWay.size > 0) await Promise.allSettled(underWay);
+      await connection.close();
+    },
+  };
 }
 
 /** Without its certificates or its token it is as good as away. */

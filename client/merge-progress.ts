@@ -68,12 +68,15 @@ function withStep(host: HostProgress, beat: HostHeartbeat | undefined): HostProg
   return { ...host, step: stepText(beat) ?? host.step };
 }
 
-/** `packages 2/5`, `pulling 40%`, `rebooting`; what the host does now, in few words. */
+/** `packages 2/5`, `pulling 40%`, `rebooting kernel.boot 2/3 (silent since 09:14:05Z)`; what the host does now, in few words. */
 export function stepText(beat: HostHeartbeat): string | null {
   if (beat.bytes !== null && beat.totalBytes !== null && beat.totalBytes > 0) {
     return `${beat.phase ?? 'pulling'} ${Math.min(100, Math.floor((100 * beat.bytes) / beat.totalBytes))}%`;
   }
-  const isSaid = beat.phase === null || beat.phase === 'installing';
-  if (beat.step === null) return beat.phase;
-  return isSaid ? beat.step : `${beat.phase} ${beat.step}`;
+  const isSaid = beat.step !== null && beat.phase === 'installing';
+  const silence = beat.alive || beat.lastSeen === null ? null : `(silent since ${timeOfDay(beat.lastSeen)})`;
+  const words = [isSaid ? null : beat.phase, beat.step, silence].filter((word) => word !== null);
+  return words.length === 0 ? null : words.join(' ');
 }
+
+const timeOfDay = (ms: number): string => `${new Date(ms).toISOString().slice(11, 19)}Z`;

@@ -21,7 +21,7 @@ export function shareTemporal(fleet: Fleet): SharedTemporal {
     const last = connecting;
     connecting = null;
     const temporal = await last?.catch(() => null);
-    await temporal?.connection.close();
+    await temporal?.close();
   };
   return { use, close };
 }

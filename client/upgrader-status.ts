@@ -44,12 +44,11 @@ export async function upgraderStatus(fleet: Fleet): Promise<UpgraderStatus> {
 }
 
 async function readVersions(fleet: Fleet): Promise<readonly WorkerVersion[]> {
-  const { connection, namespace, address } = await connectTemporal(fleet);
+  const { connection, namespace, address, until, close } = await connectTemporal(fleet);
   try {
     const versions = createWorkerVersions({
       service: connection.workflowService,
-      within: ({ signal, deadline }, call) =>
-        connection.withAbortSignal(signal, async () => connection.withDeadline(deadline, call)),
+      within: ({ signal, deadline }, call) => connection.withAbortSignal(signal, async () => until(deadline, call)),
       ...{ namespace, fleet: fleet.fleet, taskQueue: taskQueue(fleet.fleet), identity: 'refit upgrader status' },
     });
     return await versions.list(AbortSignal.timeout(ANSWER_MS));
@@ -57,7 +56,7 @@ async function readVersions(fleet: Fleet): Promise<readonly WorkerVersion[]> {
     if (isAway(error)) throw new Unreachable(`temporal at ${address} does not answer any more`, { cause: error });
     throw error;
   } finally {
-    await connection.close();
+    await close();
   }
 }
 

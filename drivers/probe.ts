@@ -1,17 +1,21 @@
 import { connect } from 'node:net';
 import type { Probe } from '../model/release.ts';
 
+/** Longest look; ms. What swallows one request while it starts may answer the next. */
+const LOOK_MS = 5_000;
 /** Most of an answer that is read for `contains`; characters. */
 const MAX_BODY = 1024 ** 2;
 
 type HttpProbe = Extract<Probe, { readonly type: 'http' }>;
 type TcpProbe = Extract<Probe, { readonly type: 'tcp' }>;
 
-/** Asks once, over the network. null: it holds; else what does not. The caller bounds it. */
-export async function lookOver(probe: HttpProbe | TcpProbe, signal: AbortSignal): Promise<string | null> {
+/** Asks once, over the network. null: it holds; else what does not. */
+export async function lookOver(probe: HttpProbe | TcpProbe, signal?: AbortSignal): Promise<string | null> {
+  const late = AbortSignal.timeout(LOOK_MS);
+  const limited = signal === undefined ? late : AbortSignal.any([signal, late]);
   try {
-    if (probe.type === 'http') return await lookHttp(probe, signal);
-    await connectOnce(probe, signal);
+    if (probe.type === 'http') return await lookHttp(probe, limited);
+    await connectOnce(probe, limited);
     return null;
   } catch (error) {
     return `${nameOf(probe)}: ${reasonOf(error)}`;

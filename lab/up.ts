@@ -131,7 +131,7 @@ async function prepare({ lab, paths, options }: Request, old: LabState | undefin
 async function startHosts(context: HostContext): Promise<void> {
   const { lab, hosts, vm } = context.state;
   const missing = hosts.filter(({ name }) => context.containers.get(containerName(lab, name)) !== 'running');
-  const takes = vm ? 'emulated machines: half a minute, one that boots a minute and a half' : 'about a second each';
+  const takes = vm ? 'emulated machines: half a minute, one that boots a minute' : 'about a second each';
   if (missing.length > 0) context.say(`starting ${missing.map(({ name }) => name).join(', ')} (${takes})`);
   await Promise.all(hosts.map((host) => ensureHost(context, host)));
 }

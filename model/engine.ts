@@ -90,8 +90,8 @@ export interface EngineDaemon {
   about(signal?: AbortSignal): Promise<EngineAbout>;
   /** Containers that run, but for those of a swarm, which looks after them itself. */
   running(signal?: AbortSignal): Promise<readonly RunningContainer[]>;
-  /** Whether it came to its end by itself: it is gone, or it ended well and nothing starts it again. */
-  hasEnded(container: string, signal?: AbortSignal): Promise<boolean>;
+  /** gone: it was removed; done: it ended well and nothing starts it again; null: neither. */
+  endOf(container: string, signal?: AbortSignal): Promise<'gone' | 'done' | null>;
   /** A container that runs already is fine. */
   startContainer(container: string, signal?: AbortSignal): Promise<void>;
 }
@@ -102,10 +102,18 @@ export type EngineAbout = {
   readonly isLiveRestore: boolean;
   /** Then it stops them whatever its settings say. */
   readonly isSwarm: boolean;
+  /** How and where it keeps containers, such as `overlay2 in /var/lib/docker`: one that does otherwise knows none of them. */
+  readonly store: string;
 };
 
-/** `startedAt`: as the engine writes times; another after every start. */
-export type RunningContainer = { readonly id: string; readonly name: string; readonly startedAt: string };
+export type RunningContainer = {
+  readonly id: string;
+  readonly name: string;
+  /** As the engine writes times; another after every start. */
+  readonly startedAt: string;
+  /** It removes itself when it ends (`--rm`). */
+  readonly isAutoRemove: boolean;
+};
 
 /** What makes a container what it is, apart from how it gets there. */
 export type ContainerWish = Pick<Replacement, 'container' | 'image' | 'base' | 'settings' | 'signal'>;

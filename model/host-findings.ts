@@ -125,7 +125,8 @@ function packageFindings({ host, facts, hops: [first] }: Judged): readonly Findi
     const found = facts.packages[name];
     if (found === undefined || found.version === version || found.restorable) return [];
     const what = `package ${name} ${found.version} is installed, but its file is not kept, so there is no way back`;
-    return [error(host, what, `put ${name}_${found.version}.deb into /var/lib/refit/packages on ${host}`)];
+    const kept = `cd /var/cache/apt/archives && apt-get download ${name}=${found.version}`;
+    return [error(host, what, `keep its file there; on ${host}: ${kept}`)];
   });
 }
 

@@ -200,7 +200,7 @@ export type HostHeartbeat = {
   readonly totalBytes: number | null;
   /** Whether the agent's lease-bound key is there. */
   readonly alive: boolean;
-  /** Last sign of life; ms since the epoch. */
+  /** Last sign of life; ms since the epoch; null: not known, as while the bus is away. */
   readonly lastSeen: number | null;
   /** Place in the chain of the host that has the baton; null outside a chain. */
   readonly position: number | null;

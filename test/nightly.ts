@@ -26,6 +26,14 @@ export function sampleOfNumbers(of: string, last: number, apart: number): readon
   return all.filter((each) => each % apart === seed % apart);
 }
 
+/** Seeds of a test by chance, from 1 on; REFIT_SEEDS=7,8 takes those. One that failed replays its choices, though not a server's timing. */
+export function chanceSeeds(of: string, last: number, count: number): readonly number[] {
+  const asked = process.env['REFIT_SEEDS'];
+  if (asked !== undefined) return asked.split(',').map(Number);
+  const all = Array.from({ length: last }, (_, index) => index + 1);
+  return sample(of, all, count);
+}
+
 /** The same seed draws the same ones. */
 export function draw<Item>(
   items: readonly Item[],

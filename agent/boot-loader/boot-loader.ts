@@ -20,15 +20,15 @@ export interface BootLoader {
   /** What can be started. */
   kernels(): readonly string[];
   /** Started by default, and once at the next start only; null: nothing says so, or it can't be told. */
-  standard(): string | null;
+  defaultKernel(): string | null;
   once(): string | null;
   /** As the boot loader itself has written down what it starts; null: nothing is. For `restore`. */
   saved(): string | null;
   startOnce(kernel: string, run: Run): Promise<void>;
   clearOnce(run: Run): Promise<void>;
-  setStandard(kernel: string, run: Run): Promise<void>;
+  setDefault(kernel: string, run: Run): Promise<void>;
   /** Command of a shell that makes the kernel the default, for when nothing of refit's runs. */
-  setStandardCommand(kernel: string): string;
+  setDefaultCommand(kernel: string): string;
 }
 
 export const bootLoaderFacts = (loader: BootLoader | string): BootLoaderFacts =>

@@ -1,17 +1,26 @@
-import { copyFileSync, existsSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { PARTIAL, replaceDurably, syncFolder, writeDurably } from '../durable.ts';
+import { overwriteDurably, syncFolder, writeDurably } from '../durable.ts';
 import type { Places } from '../places.ts';
 import type { BootLoader, Run } from './boot-loader.ts';
 import { kernelOf, readEnvironment, readMenu, type MenuEntry } from './grub-menu.ts';
+import { menuProgram, writeMenuProgram } from './menu-program.ts';
 import { mountOf, type Mount } from './mounts.ts';
 
 const CONFIG = '/boot/grub/grub.cfg';
 const ENVIRONMENT = '/boot/grub/grubenv';
 /** GRUB writes it in place, block by block, and never makes it longer; bytes. */
 const ENVIRONMENT_BYTES = 1_024;
+/**
+ * Where the next one is made: in memory, since a full /boot must not keep a host from its way back. The agent and a trial whose
+ * time is over may be at it in the same moment, so each has one of its own.
+ */
+const DRAFT = '/run/refit-grubenv';
+const DRAFT_OF_TRIAL = '/run/refit-grubenv-of-trial';
 /** It clears the one-shot entry only where it can write. */
 const WRITABLE_TYPES = ['ext2', 'ext3', 'ext4', 'xfs', 'vfat'];
+/** What was written last may lie in their journals alone for long, even after a sync, and GRUB reads no journal. */
+const LATE_TYPES = ['xfs'];
 const WRITABLE_DEVICE = /^\/dev\/(?!md|mapper\/|dm-)/;
 
 /** Last of its folder, so that nothing else has the last word. */
@@ -38,7 +47,7 @@ const PROGRAMS = ['/usr/bin/grub-editenv', '/usr/sbin/update-grub'];
 type Edit = readonly ['set' | 'unset', ...names: readonly string[]];
 
 /** As grub-set-default has it, in one. */
-const standardEdits = (id: string): readonly Edit[] => [
+const defaultEdits = (id: string): readonly Edit[] => [
   ['unset', 'prev_saved_entry', 'next_entry'],
   ['set', `saved_entry=${id}`],
 ];
@@ -56,35 +65,38 @@ export function grub(places: Places): BootLoader | null {
   const kernelNamed = (name: string | null): string | null => (name === null ? null : kernelOf(readMenu(text()), name));
   const isPrepared = (): boolean =>
     existsSync(places.on(SETTINGS)) && existsSync(places.on(FALLBACK)) && isSafe(text());
-  // GRUB's programs empty a file before they write it: without power in between the host would not know what to start.
-  const edit = async (run: Run, edits: readonly Edit[]): Promise<void> =>
-    replaceDurably(realpathSync(environment), async (partial) => {
-      copyFileSync(environment, partial);
-      for (const words of edits) await run(['grub-editenv', partial, ...words]);
-    });
-  const setStandard = async (kernel: string, run: Run): Promise<void> =>
-    edit(run, standardEdits(entryOf(readMenu(text()), kernel).id));
-  const rewrite = async (run: Run): Promise<void> =>
-    replaceDurably(realpathSync(config), (partial) => run(['update-grub', '-o', partial]));
+  // Its own program empties the file before it writes it: without power in between GRUB would not know what to start.
+  const edit = async (run: Run, edits: readonly Edit[]): Promise<void> => {
+    const draft = places.on(DRAFT);
+    mkdirSync(dirname(draft), { recursive: true });
+    copyFileSync(environment, draft);
+    for (const words of edits) await run(['grub-editenv', draft, ...words]);
+    overwriteDurably(environment, readFileSync(draft));
+    rmSync(draft);
+  };
+  const setDefault = async (kernel: string, run: Run): Promise<void> =>
+    edit(run, defaultEdits(entryOf(readMenu(text()), kernel).id));
+  const rewrite = (run: Run): Promise<void> => run([menuProgram(places)]);
   return {
     name: 'grub',
     problem: () => problemOf(places, { config: text(), mount: mountOf(places, '/boot') }),
     isPrepared,
     kernels: () => readMenu(text()).map(({ kernel }) => kernel),
-    standard: () => {
+    defaultKernel: () => {
       const saves = text().includes('set default="${saved_entry}"');
       return kernelNamed(saves ? variable('saved_entry') : (/^\s+set default="([^"$]+)"$/m.exec(text())?.[1] ?? null));
     },
     once: () => kernelNamed(variable('next_entry')),
     saved: () => variable('saved_entry'),
     prepare: async (kernel, run) => {
-      await setStandard(kernel, run);
+      writeMenuProgram(places, CONFIG);
+      await setDefault(kernel, run);
       if (isPrepared()) return;
       writeDurably(places.on(SETTINGS), settings);
       writeDurably(places.on(FALLBACK), fallback, 0o755);
       await rewrite(run);
       // Its entry may lie in another place now.
-      await setStandard(kernel, run);
+      await setDefault(kernel, run);
       if (!isPrepared()) throw new Error(`update-grub left ${CONFIG} without a way back; look at ${SETTINGS}`);
     },
     restore: async (saved, run) => {
@@ -95,23 +107,23 @@ export function grub(places: Places): BootLoader | null {
       }
       // Cut off between the two, the files are gone and what was made of them is not.
       if (files.length > 0 || text().includes(FALLBACK_LINE)) await rewrite(run);
-      await edit(run, saved === null ? [['unset', 'saved_entry']] : standardEdits(saved));
+      await edit(run, saved === null ? [['unset', 'saved_entry']] : defaultEdits(saved));
+      rmSync(dirname(menuProgram(places)), { recursive: true, force: true });
     },
     startOnce: async (kernel, run) => edit(run, [['set', `next_entry=${entryOf(readMenu(text()), kernel).id}`]]),
     clearOnce: (run) => edit(run, [['unset', 'next_entry']]),
-    setStandard,
-    setStandardCommand: (kernel) => standardCommand(entryOf(readMenu(text()), kernel).id),
+    setDefault,
+    setDefaultCommand: (kernel) => defaultCommand(entryOf(readMenu(text()), kernel).id),
   };
 }
 
 /** The same without an agent, in the shell. */
-function standardCommand(id: string): string {
-  const partial = `"$f${PARTIAL}"`;
-  const edits = standardEdits(`'${id.replaceAll("'", '')}'`).map(
-    (words) => `grub-editenv ${partial} ${words.join(' ')}`,
+function defaultCommand(id: string): string {
+  const edits = defaultEdits(`'${id.replaceAll("'", '')}'`).map(
+    (words) => `grub-editenv ${DRAFT_OF_TRIAL} ${words.join(' ')}`,
   );
-  const steps = [`cp "$f" ${partial}`, ...edits, 'sync', `mv ${partial} "$f"`];
-  return `f=$(readlink -f ${ENVIRONMENT}) && ${steps.join(' && ')}`;
+  const overwrite = `dd if=${DRAFT_OF_TRIAL} of=${ENVIRONMENT} bs=${ENVIRONMENT_BYTES} conv=notrunc,fsync status=none`;
+  return [`cp ${ENVIRONMENT} ${DRAFT_OF_TRIAL}`, ...edits, overwrite, `rm ${DRAFT_OF_TRIAL}`].join(' && ');
 }
 
 /** All that makes a host fall back is in what GRUB reads. */
@@ -138,6 +150,9 @@ function problemOf(places: Places, { config, mount }: { config: string; mount: M
   }
   if (mount !== null && !WRITABLE_TYPES.includes(mount.type)) {
     return `/boot is on ${mount.type}, where GRUB can't write, so it would start a bad kernel again and again`;
+  }
+  if (mount !== null && LATE_TYPES.includes(mount.type)) {
+    return `/boot is on ${mount.type}, whose journal GRUB does not read, so that after a loss of power it may not find what was written last; put /boot on ext4`;
   }
   if (mount !== null && mount.device.startsWith('/') && !WRITABLE_DEVICE.test(mount.device)) {
     return `/boot is on ${mount.device}, where GRUB can't write, so it would start a bad kernel again and again`;

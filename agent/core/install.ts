@@ -2,17 +2,13 @@ import { assert } from '../../model/assert.ts';
 import type { ReportError } from '../../model/bus.ts';
 import type { StepId } from '../../model/ids.ts';
 import type { Health } from '../../model/release.ts';
+import { becomeHealthy, type HealthWatch } from '../health.ts';
 import { isRestart, type HostStep, type RestartStep } from '../host-work.ts';
 import type { StepPlace } from '../ports.ts';
 import type { AgentContext } from './context.ts';
 import { MAX_STEP_ATTEMPTS } from './decide.ts';
-import { withLimit } from './limit.ts';
 import type { StepState, Work } from './state.ts';
 
-/** Pause between two looks at the probes; ms. */
-const PROBE_PERIOD_MS = 200;
-/** Longest time for one look at one probe; ms. */
-const PROBE_LOOK_MS = 5_000;
 /** Longest wait for the last report to get out before a reboot; ms. It is a courtesy, not a condition. */
 const LAST_WORD_MS = 500;
 
@@ -89,9 +85,9 @@ export async function reboot(context: AgentContext, timeoutMs: number, signal: A
 /** All steps are there: measures them, waits until the host is healthy, and is done. */
 export async function verifyHost(context: AgentContext, work: Work, signal: AbortSignal): Promise<void> {
   const measured = await measure(context, work, signal);
-  const waitedMs = await becomeHealthy(context, work.host.health, signal);
+  const hasWaited = await awaitHealth(context, work.host.health, signal);
   // What ran when it was started may have died since.
-  const measuredLast = waitedMs === 0 ? measured : await measure(context, work, signal);
+  const measuredLast = hasWaited ? await measure(context, work, signal) : measured;
   signal.throwIfAborted();
   context.ledger.append({ type: 'finished', phase: 'done', error: null, measured: measuredLast });
   publishAfterReport(context);
@@ -139,38 +135,15 @@ async function measure(
   return measured;
 }
 
-/** Resolves with how long it took once all probes held for minHealthyTime without a break. */
-async function becomeHealthy(context: AgentContext, health: Health, signal: AbortSignal): Promise<number> {
-  const { clock, quorum } = context.ports;
-  if (health.probes.length === 0 && (await quorum.own(signal)) === null) return 0;
-  const startedAt = clock.now();
-  let healthySince: number | null = null;
-  for (;;) {
-    const problem = await look(context, health, signal);
-    signal.throwIfAborted();
-    const now = clock.now();
-    healthySince = problem === null ? (healthySince ?? now) : null;
-    if (healthySince !== null && now - healthySince >= health.minHealthyTimeMs) return now - startedAt;
-    if (now - startedAt >= health.deadlineMs) {
-      const seconds = Math.round(health.deadlineMs / 1000);
-      throw new StepProblem(null, 'unhealthy', {
-        message: `not healthy within ${seconds} s: ${problem ?? `not for ${health.minHealthyTimeMs} ms without a break`}`,
-      });
-    }
-    await clock.sleep(pauseMs(health, now - (healthySince ?? now)), signal);
-  }
-}
-
-/** Not past the moment at which the probes have held long enough. */
-const pauseMs = (health: Health, heldMs: number): number =>
-  Math.max(1, Math.min(PROBE_PERIOD_MS, health.minHealthyTimeMs - heldMs));
-
-async function look(context: AgentContext, health: Health, signal: AbortSignal): Promise<string | null> {
+/** Whether there was anything to wait for. */
+async function awaitHealth(context: AgentContext, health: Health, signal: AbortSignal): Promise<boolean> {
   const { clock, probes, quorum } = context.ports;
-  const problems = await withLimit({ clock, ms: PROBE_LOOK_MS, signal }, (limited) =>
-    Promise.all([...health.probes.map((probe) => probes.check(probe, limited)), quorum.own(limited)]),
-  );
-  return problems.find((problem) => problem !== null) ?? null;
+  if (health.probes.length === 0 && (await quorum.own(signal)) === null) return false;
+  const look: HealthWatch['look'] = (limited) =>
+    Promise.all([...health.probes.map((probe) => probes.check(probe, limited)), quorum.own(limited)]);
+  const problem = await becomeHealthy(health, { clock, look, signal });
+  if (problem !== null) throw new StepProblem(null, 'unhealthy', { message: problem });
+  return true;
 }
 
 export function stepRun(

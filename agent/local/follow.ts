@@ -24,7 +24,8 @@ export type Following = {
 
 /**
  * Says how the order goes, from the journals on the disk: they are the agent's whole memory, so nobody has to be asked.
- * Resolves with the report that is its end, or `outrun`: the agent never took it, since it had a higher one to refuse.
+ * Resolves with the report that is its end, or `outrun`: the agent never took it, since it had a higher one to answer, which it
+ * did not take either: it refused that, or found nothing to take back.
  * Throws when there is no end in time, or when a higher order is followed in its place.
  */
 export async function followOrder(
@@ -35,12 +36,12 @@ export async function followOrder(
   const until = startedAt + order.deadlineMs + WAY_BACK_MS;
   let said = '';
   for (;;) {
-    // The boot is the agent's to know; nothing that is said here has it.
     const state = readJournals(places);
-    const report = reportOf(state, { agent, bootId: '' });
+    // The boot is the agent's to know; nothing that is said here has it.
+    const report = reportOf(upTo(order, state), { agent, bootId: '' });
     const compared = report === null ? -1 : compareOrders(report, order);
     if (report !== null && compared > 0) {
-      if (report.refused !== null && !isTaken(state, order)) return 'outrun';
+      if (!isTaken(state, report)) return 'outrun';
       throw new Error(`order ${nameOf(order)} was followed by ${nameOf(report)}; nobody follows it any more`);
     }
     if (report !== null && compared === 0) {
@@ -55,7 +56,16 @@ export async function followOrder(
   }
 }
 
-const isTaken = ({ works }: AgentState, order: Order): boolean => works.some((work) => isSameOrder(work.order, order));
+/** Without what the agent answered to others while it was at this one, and without what it did after its end. */
+function upTo(order: OrderId, state: AgentState): AgentState {
+  const index = state.works.findIndex((work) => isSameOrder(work.order, order));
+  const own = state.works[index];
+  if (own === undefined) return state;
+  return { ...state, works: own.finished === null ? state.works : state.works.slice(0, index + 1), answered: null };
+}
+
+const isTaken = ({ works }: AgentState, order: OrderId): boolean =>
+  works.some((work) => isSameOrder(work.order, order));
 
 /** staged, done and so on of an order that was refused are those of the work before. */
 const isOver = ({ refused, phase, finishedAt }: Report): boolean =>
@@ -70,5 +80,5 @@ function unanswered({ upgrade }: Order, isSeen: boolean): string {
   return `the agent ${what}: order of ${upgrade}; look on the host: journalctl -u refit-agent`;
 }
 
-const nameOf = ({ upgrade, epoch, sequence }: Pick<Order, 'upgrade' | 'epoch' | 'sequence'>): string =>
-  `${upgrade} (epoch ${epoch}, sequence ${sequence})`;
+type OrderId = Pick<Order, 'upgrade' | 'epoch' | 'sequence'>;
+const nameOf = ({ upgrade, epoch, sequence }: OrderId): string => `${upgrade} (epoch ${epoch}, sequence ${sequence})`;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Package } from '../../model/release.ts';
 import { lastWords, runCommand } from '../commands.ts';
 import { freeSpace } from '../disk-space.ts';
-import { INSTALLED, isInstalled, readPackages, type PackageStatus } from '../dpkg-status.ts';
+import { isHeld, isInstalled, readPackages, stateOf, type PackageStatus } from '../dpkg-status.ts';
 import { syncFile, syncFolder } from '../durable.ts';
 import { findKeptPackage } from '../kept-packages.ts';
 import type { Json, Probed, Verified } from '../ports.ts';
@@ -19,12 +19,14 @@ const VERIFY_BYTES = 256 * 1024;
 /** Changed configuration files, and documentation that small hosts are told not to unpack. */
 const HARMLESS = /^\S+\s+c\s|^missing\s+\/usr\/share\/(doc|man|info|locale|lintian)\//;
 
+/** Journals of before this was noted have none. */
+const Held = { isHeld: z.boolean().default(false) };
 /** A package before the step; `saved`: its file in the undo folder. leftover: removed, its configuration kept. */
 const Earlier = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('absent'), name: z.string() }),
   z.object({ kind: z.literal('leftover'), name: z.string() }),
-  z.object({ kind: z.literal('installed'), name: z.string(), version: z.string(), saved: z.string() }),
-  z.object({ kind: z.literal('same'), name: z.string() }),
+  z.object({ kind: z.literal('installed'), name: z.string(), version: z.string(), saved: z.string(), ...Held }),
+  z.object({ kind: z.literal('same'), name: z.string(), ...Held }),
 ]);
 const Before = z.array(Earlier);
 type Earlier = z.infer<typeof Earlier>;
@@ -32,10 +34,13 @@ type Earlier = z.infer<typeof Earlier>;
 /** What any step with packages has of them. */
 export type WithPackages = { readonly packages: readonly Package[] };
 
-/** Whether all are there at their versions; after an interruption their files are compared, too. */
-export async function arePackagesThere(step: WithPackages, site: StepSite): Promise<boolean> {
+/**
+ * Whether all are there at their versions; after an interruption their files and holds are compared, too. `before`: as
+ * capturePackages gave it; null: the step was not begun.
+ */
+export async function arePackagesThere(step: WithPackages, before: Json, site: StepSite): Promise<boolean> {
   if (findDifference(step, site) !== null) return false;
-  return site.before === null || (await findDamage(step, site)) === null;
+  return before === null || (findReleased(before, site).length === 0 && (await findDamage(step, site)) === null);
 }
 
 /** Notes what was there, with the files that bring it back in the undo folder. Throws when one is not kept. */
@@ -47,11 +52,16 @@ export function capturePackages(step: WithPackages, site: StepSite): Json {
   return before;
 }
 
-/** All in one run of dpkg, which converges: after a kill it is done again. */
-export async function installPackages(step: WithPackages, site: StepSite): Promise<void> {
+/** Those that are purged on the way back, since they were not there. `before`: as capturePackages gave it. */
+export const newPackages = (before: Json): readonly string[] =>
+  Before.parse(before).flatMap((one) => (one.kind === 'absent' ? [one.name] : []));
+
+/** All in one run of dpkg, which converges: after a kill it is done again. `before`: as capturePackages gave it. */
+export async function installPackages(step: WithPackages, before: Json, site: StepSite): Promise<void> {
   await repair(site);
   const files = step.packages.map(({ file }) => join(site.releaseFolder, file));
   await dpkg(site, ['--install', ...KEEP_CONFIGURATION, ...files]);
+  await holdAgain(before, site);
 }
 
 export async function verifyPackages(step: WithPackages, site: StepSite): Promise<Verified> {
@@ -65,6 +75,20 @@ export async function verifyPackages(step: WithPackages, site: StepSite): Promis
 export async function putPackagesBack(before: Json, site: StepSite): Promise<void> {
   await repair(site);
   await putBack(Before.parse(before), site);
+  await holdAgain(before, site);
+}
+
+/** dpkg forgets of what it installs that it was on hold. */
+async function holdAgain(before: Json, site: StepSite): Promise<void> {
+  const released = findReleased(before, site);
+  if (released.length > 0) await dpkg(site, ['--set-selections'], released.map((name) => `${name} hold\n`).join(''));
+}
+
+/** Those that were on hold and are not. */
+function findReleased(before: Json, site: StepSite): readonly string[] {
+  const held = Before.parse(before).flatMap((one) => ('isHeld' in one && one.isHeld ? [one.name] : []));
+  const found = readPackages(site.places.root, new Set(held));
+  return held.filter((name) => !isHeld(found.get(name)));
 }
 
 function findDifference(step: WithPackages, site: StepSite): string | null {
@@ -87,9 +111,10 @@ async function findDamage(step: WithPackages, site: StepSite): Promise<string | 
 }
 
 function capture({ name, version }: Package, status: PackageStatus | undefined, site: StepSite): Earlier {
-  if (status?.status.endsWith('config-files') === true) return { kind: 'leftover', name };
-  if (!isInstalled(status)) return { kind: 'absent', name };
-  if (status.version === version) return { kind: 'same', name };
+  needWhole(name, status);
+  if (!isInstalled(status)) return { kind: stateOf(status) === 'leftover' ? 'leftover' : 'absent', name };
+  const held = { isHeld: isHeld(status) };
+  if (status.version === version) return { kind: 'same', name, ...held };
   const kept = findKeptPackage(site.places, name, status);
   if (kept === null) {
     throw new Error(
@@ -98,7 +123,13 @@ function capture({ name, version }: Package, status: PackageStatus | undefined, 
   }
   const saved = `${name}.deb`;
   copySynced(kept, join(site.undoFolder, saved));
-  return { kind: 'installed', name, version: status.version, saved };
+  return { kind: 'installed', name, version: status.version, saved, ...held };
+}
+
+/** Throws when a package is neither there nor gone: a way back would have to guess. */
+export function needWhole(name: string, status: PackageStatus | undefined): void {
+  if (stateOf(status) !== 'broken') return;
+  throw new Error(`${name} is ${versionOf(status)}, so there would be no way back; mend it with: dpkg --configure -a`);
 }
 
 function copySynced(from: string, to: string): void {
@@ -115,13 +146,11 @@ async function putBack(before: readonly Earlier[], site: StepSite): Promise<void
       : [],
   );
   if (older.length > 0) await dpkg(site, ['--install', ...KEEP_CONFIGURATION, ...older]);
-  const gone = (kind: Earlier['kind'], isGone: (status: string) => boolean): readonly string[] =>
-    before
-      .filter((one) => one.kind === kind && !isGone(found.get(one.name)?.status ?? 'not-installed'))
-      .map(({ name }) => name);
-  const purged = gone('absent', (status) => status.endsWith('not-installed'));
+  const still = (kind: 'absent' | 'leftover'): readonly string[] =>
+    before.filter((one) => one.kind === kind && stateOf(found.get(one.name)) !== kind).map(({ name }) => name);
+  const purged = still('absent');
   if (purged.length > 0) await dpkg(site, ['--purge', '--force-remove-reinstreq', ...purged]);
-  const removed = gone('leftover', (status) => status.endsWith('config-files'));
+  const removed = still('leftover');
   if (removed.length > 0) await dpkg(site, ['--remove', ...removed]);
 }
 
@@ -144,7 +173,8 @@ export async function probePackages(step: WithPackages, site: StepSite): Promise
 const statusOf = (step: WithPackages, site: StepSite): ReadonlyMap<string, PackageStatus> =>
   readPackages(site.places.root, new Set(step.packages.map(({ name }) => name)));
 
-function versionOf(status: PackageStatus | undefined): string {
+/** How it is told to people, unless it is installed: then it is its version. */
+export function versionOf(status: PackageStatus | undefined): string {
   if (status === undefined) return 'not installed';
-  return status.status === INSTALLED ? status.version : status.status;
+  return isInstalled(status) ? status.version : status.status;
 }

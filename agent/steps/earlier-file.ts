@@ -11,12 +11,12 @@ import {
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { FilesStep } from '../../model/release.ts';
-import { writeSynced } from '../durable.ts';
+import { replaceFile, writeSynced } from '../durable.ts';
 import type { Json } from '../ports.ts';
 import { hashFile, sha256 } from '../releases.ts';
 import { placeBeside, type Fate } from './edited-file.ts';
 import type { StepSite } from './kind.ts';
-import { own, PERMISSIONS, replaceFile } from './plain-file.ts';
+import { own, PERMISSIONS } from './plain-file.ts';
 
 type File = FilesStep['files'][number];
 

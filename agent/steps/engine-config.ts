@@ -1,11 +1,11 @@
 import { lstatSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { writeSynced } from '../durable.ts';
+import { replaceFile, writeSynced } from '../durable.ts';
 import type { Json } from '../ports.ts';
 import type { Places } from '../places.ts';
 import { captureFile, putBack, type Earlier } from './earlier-file.ts';
 import type { StepSite } from './kind.ts';
-import { own, PERMISSIONS, replaceFile } from './plain-file.ts';
+import { own, PERMISSIONS } from './plain-file.ts';
 
 /** Where an engine reads its settings unless its unit says otherwise. */
 const FILE = '/etc/docker/daemon.json';

@@ -1,13 +1,18 @@
 import { readlinkSync } from 'node:fs';
 import { z } from 'zod';
+import { pause } from '../../drivers/pause.ts';
 import { mustRun, runCommand } from '../commands.ts';
-import { isRunning, lastLog, readUnit } from './unit.ts';
+import { isRunning, lastLog, readUnit, type UnitState } from './unit.ts';
 
 /** In the order in which they are started. By its socket an engine is started by its first client. */
 const UNITS = ['containerd.service', 'docker.socket', 'docker.service'] as const;
-const ENGINE = 'docker.service';
+export const ENGINE = 'docker.service';
 /** Longest call to the service manager that starts nothing; ms. An engine with many containers takes its time to stop. */
 const SYSTEMCTL_MS = 120_000;
+
+/** How long one that is on its way up or down is waited for, and how often it is looked at; ms. After a boot it waits for the network. */
+const SETTLE_MS = 120_000;
+const LOOK_MS = 250;
 
 export const EngineUnits = z.array(z.object({ unit: z.enum(UNITS), was: z.enum(['absent', 'stopped', 'running']) }));
 export type EngineUnits = z.infer<typeof EngineUnits>;
@@ -18,13 +23,31 @@ export const captureUnits = (signal: AbortSignal): Promise<EngineUnits> =>
   Promise.all(UNITS.map((unit) => captureUnit(unit, signal)));
 
 async function captureUnit(unit: EngineUnit['unit'], signal: AbortSignal): Promise<EngineUnit> {
-  const { loadState, activeState } = await readUnit(unit, signal);
+  const { loadState, activeState } = await settledUnit(unit, signal);
   if (loadState === 'masked') {
     throw new Error(`${unit} is masked, so the engine could not be started again: systemctl unmask ${unit}`);
   }
   if (loadState === 'not-found') return { unit, was: 'absent' };
   return { unit, was: isRunning(activeState) ? 'running' : 'stopped' };
 }
+
+/** Once nothing is under way with it: right after a boot it is not running yet, which is not to be stopped. */
+export async function settledUnit(unit: EngineUnit['unit'], signal: AbortSignal): Promise<UnitState> {
+  const startedAt = performance.now();
+  for (;;) {
+    const state = await readUnit(unit, signal);
+    if (!state.isQueued && !isUnderWay(state)) return state;
+    if (performance.now() - startedAt >= SETTLE_MS) {
+      const seconds = SETTLE_MS / 1_000;
+      throw new Error(`${unit} is ${state.activeState}/${state.subState} for ${seconds} s; bring it up, or stop it`);
+    }
+    await pause(LOOK_MS, signal);
+  }
+}
+
+/** On its way up or down. */
+export const isUnderWay = ({ activeState }: UnitState): boolean =>
+  activeState === 'activating' || activeState === 'deactivating';
 
 /** Whether the engine ran, not just its socket. */
 export const wasUp = (units: EngineUnits): boolean =>

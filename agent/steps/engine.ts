@@ -1,22 +1,35 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { z } from 'zod';
 import { pause } from '../../drivers/pause.ts';
 import { EngineError, type EngineAbout, type EngineDaemon } from '../../model/engine.ts';
 import type { EngineStep } from '../../model/release.ts';
 import { mustRun } from '../commands.ts';
+import { ENGINE_PACKAGES } from '../dpkg-status.ts';
 import type { Json, Probed, Verified } from '../ports.ts';
 import {
   arePackagesThere,
   capturePackages,
   installPackages,
+  newPackages,
   probePackages,
   putPackagesBack,
   verifyPackages,
 } from './debian-packages.ts';
 import { Earlier } from './earlier-file.ts';
 import { captureEngineConfig, checkEngineConfig, putEngineConfigBack, writeLiveRestore } from './engine-config.ts';
-import { awaitContainers, findMissing } from './engine-containers.ts';
-import { captureUnits, EngineUnits, isToBeUp, runEarlierProgram, settleUnits, wasUp } from './engine-units.ts';
+import { awaitContainers, EarlierContainers, findMissing } from './engine-containers.ts';
+import {
+  captureUnits,
+  ENGINE,
+  EngineUnits,
+  isToBeUp,
+  isUnderWay,
+  runEarlierProgram,
+  settledUnit,
+  settleUnits,
+  wasUp,
+} from './engine-units.ts';
+import { readUnit } from './unit.ts';
 import { nothingToSettle, type StepKind, type StepSite } from './kind.ts';
 
 /** Longest until a running engine has taken a changed setting; ms. It takes a few hundred. */
@@ -28,13 +41,11 @@ const DATA = '/var/lib/docker';
 /** Containers that are looked after: their names and times are one record of the journal. A host has less. */
 const MAX_CONTAINERS = 1_000;
 
-const Running = z.array(z.object({ id: z.string(), name: z.string(), startedAt: z.string() }));
-const Before = z.object({
+const Before = EarlierContainers.extend({
   packages: z.json(),
   config: Earlier,
   units: EngineUnits,
   isLiveRestore: z.boolean(),
-  running: Running,
 });
 type Before = z.infer<typeof Before>;
 
@@ -45,21 +56,23 @@ type Before = z.infer<typeof Before>;
 export function engineKind(daemon: EngineDaemon): StepKind<EngineStep> {
   return {
     check: async (step, site) => {
-      if (!(await arePackagesThere(step, site)) || (await runEarlierProgram(site.signal))) return false;
-      return site.before === null || (await findProblem(daemon, Before.parse(site.before), site.signal)) === null;
+      const before = site.before === null ? null : Before.parse(site.before);
+      if (!(await arePackagesThere(step, before?.packages ?? null, site))) return false;
+      if (await runEarlierProgram(site.signal)) return false;
+      return before === null || (await findProblem(daemon, before, site.signal)) === null;
     },
     capture: (step, site) => capture(daemon, step, site),
     apply: async (step, site) => {
       const before = Before.parse(site.before);
       if (wasUp(before.units)) await keepContainers(daemon, before, site);
-      await installPackages(step, site);
-      await bringBack({ daemon, step, site, before });
+      await installPackages(step, before.packages, site);
+      await bringBack({ daemon, step, site, before }, { mayBeRemoved: false });
     },
     verify: (step, site) => verify(daemon, step, site),
     undo: async (step, site) => {
       const before = Before.parse(site.before);
       await putPackagesBack(before.packages, site);
-      await bringBack({ daemon, step, site, before });
+      await bringBack({ daemon, step, site, before }, { mayBeRemoved: true });
       // Last: without it the engine would have taken its containers along.
       if (wasUp(before.units) && !before.isLiveRestore) await setLiveRestore(daemon, false, site);
       putEngineConfigBack(before.config, site);
@@ -71,26 +84,29 @@ export function engineKind(daemon: EngineDaemon): StepKind<EngineStep> {
 
 async function capture(daemon: EngineDaemon, step: EngineStep, site: StepSite): Promise<Json> {
   const units = await captureUnits(site.signal);
-  refuseOrphanedData(units, site);
-  const packages = capturePackages(step, site);
+  mkdirSync(site.undoFolder, { recursive: true });
   const config = await captureEngineConfig(site);
+  const packages = capturePackages(step, site);
+  refuseOrphanedData(newPackages(packages), site);
   if (!wasUp(units)) return { packages, config, units, isLiveRestore: false, running: [] };
-  const { isLiveRestore } = await daemon.about(site.signal);
+  const { isLiveRestore, store } = await daemon.about(site.signal);
   const running = (await daemon.running(site.signal)).slice(0, MAX_CONTAINERS);
-  return { packages, config, units, isLiveRestore, running };
+  return { packages, config, units, isLiveRestore, store, running };
 }
 
-/** Debian's package takes the whole folder along when it is purged, whoever filled it. */
-function refuseOrphanedData(units: EngineUnits, { places }: StepSite): void {
+/** Debian's package takes the whole folder along when it is purged, whoever filled it: an engine from elsewhere, or one before. */
+function refuseOrphanedData(purged: readonly string[], { places }: StepSite): void {
   const isThere = existsSync(places.on(DATA)) && readdirSync(places.on(DATA)).length > 0;
-  if (!isThere || units.some(({ unit, was }) => unit === 'docker.service' && was !== 'absent')) return;
+  const engine = ENGINE_PACKAGES.find((name) => purged.includes(name));
+  if (!isThere || engine === undefined) return;
   throw new Error(
-    `${DATA} holds what an engine left that is not installed now, and a way back would delete it; move it away`,
+    `${DATA} is filled, and ${engine}, which a way back would purge together with it, is not installed; install the package once by hand, or move the folder away`,
   );
 }
 
 /** Told before the engine goes: it takes this one setting while it runs. A swarm's engine can't, and stops its containers. */
 async function keepContainers(daemon: EngineDaemon, before: Before, site: StepSite): Promise<void> {
+  await settledUnit(ENGINE, site.signal);
   const about = await aboutOrNull(daemon, site.signal);
   // Away in the middle of its upgrade: it was told before that.
   if (about === null || about.isLiveRestore || about.isSwarm) return;
@@ -103,7 +119,7 @@ async function keepContainers(daemon: EngineDaemon, before: Before, site: StepSi
 async function setLiveRestore(daemon: EngineDaemon, isOn: boolean, site: StepSite): Promise<boolean> {
   if ((await aboutOrNull(daemon, site.signal))?.isLiveRestore === isOn) return true;
   writeLiveRestore(site.places, isOn);
-  const reload = ['systemctl', 'kill', '--signal=HUP', '--kill-who=main', 'docker.service'];
+  const reload = ['systemctl', 'kill', '--signal=HUP', '--kill-who=main', ENGINE];
   await mustRun(reload, { timeoutMs: SIGNAL_MS, signal: site.signal });
   const until = performance.now() + RELOAD_MS;
   while (performance.now() < until) {
@@ -130,15 +146,19 @@ type Engine = {
 };
 
 /** What was active runs what is installed now, and what ran runs again. */
-async function bringBack({ daemon, step, site, before }: Engine): Promise<void> {
+async function bringBack(
+  { daemon, step, site, before }: Engine,
+  { mayBeRemoved }: { readonly mayBeRemoved: boolean },
+): Promise<void> {
   const limits = { timeoutMs: step.timeoutMs, signal: site.signal };
   await settleUnits(before.units, limits);
-  if (await isToBeUp(before.units, site.signal)) await awaitContainers(daemon, before.running, limits);
+  if (!(await isToBeUp(before.units, site.signal))) return;
+  await awaitContainers(daemon, { earlier: before, mayBeRemoved }, limits);
 }
 
 async function findProblem(daemon: EngineDaemon, before: Before, signal: AbortSignal): Promise<string | null> {
   if (!(await isToBeUp(before.units, signal))) return null;
-  return (await findMissing(daemon, before.running, signal))?.what ?? null;
+  return (await findMissing(daemon, { earlier: before, mayBeRemoved: false }, signal))?.what ?? null;
 }
 
 /** Which containers run is told, no more: a later step may have replaced one, or a job ended. */
@@ -177,6 +197,8 @@ async function countKept(
 
 async function probe(daemon: EngineDaemon, step: EngineStep, site: StepSite): Promise<Probed> {
   checkEngineConfig(site.places);
+  const state = await readUnit(ENGINE, site.signal);
+  if (isUnderWay(state)) return { ok: false, evidence: `${ENGINE} is ${state.activeState}; bring it up, or stop it` };
   const units = await captureUnits(site.signal);
   const packages = await probePackages(step, site);
   if (!packages.ok || !wasUp(units)) return packages;

@@ -2,14 +2,14 @@ import { lstatSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { FilesStep } from '../../model/release.ts';
 import { freeSpace } from '../disk-space.ts';
-import { syncFolder, writeSynced } from '../durable.ts';
+import { replaceFile, syncFolder, writeSynced } from '../durable.ts';
 import type { Json, Verified } from '../ports.ts';
 import { hashFile } from '../releases.ts';
 import { beforeOf, captureFile, placeSaved, putBack, type Earlier } from './earlier-file.ts';
 import { fateFinder, hashPlainFile, KEPT_NOTE, questionAbout, type Fate } from './edited-file.ts';
 import { nothingToSettle, type StepKind, type StepSite } from './kind.ts';
 import { idOf } from './owners.ts';
-import { own, PERMISSIONS, replaceFile } from './plain-file.ts';
+import { own, PERMISSIONS } from './plain-file.ts';
 
 type File = FilesStep['files'][number];
 

@@ -26,7 +26,7 @@ export type OwnHost = {
 
 const noDaemon = (): Promise<never> => Promise.reject(new InvariantError('an engine step needs the host’s own engine'));
 const unknownHost: OwnHost = {
-  daemon: { about: noDaemon, running: noDaemon, hasEnded: noDaemon, startContainer: noDaemon },
+  daemon: { about: noDaemon, running: noDaemon, endOf: noDaemon, startContainer: noDaemon },
   kernel: release,
 };
 

@@ -1,14 +1,19 @@
 import { existsSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import type { KernelStep } from '../../model/release.ts';
-import { beginTrial, endTrial, hasTrialUnit, kernelOnTrial, removeTrial } from '../boot-loader/boot-confirm.ts';
+import {
+  beginKernelTrial,
+  forgetKernelTrial,
+  hasConfirmUnit,
+  kernelOnTrial,
+  removeKernelTrial,
+} from '../boot-loader/boot-confirm.ts';
 import { needBootLoader } from '../boot-loader/find.ts';
 import { mustRun } from '../commands.ts';
 import { freeSpace } from '../disk-space.ts';
-import { syncFile, syncFolder } from '../durable.ts';
-import { isInstalled, readPackages } from '../dpkg-status.ts';
-import { forgetKernel } from '../installed-kernels.ts';
-import { installPackages, probePackages } from './debian-packages.ts';
+import { isInstalled, readPackages, stateOf, type PackageStatus } from '../dpkg-status.ts';
+import { forgetKernels, noteKernel } from '../noted-kernels.ts';
+import { installPackages, needWhole, probePackages, versionOf } from './debian-packages.ts';
 import { dpkg, repair } from './dpkg.ts';
 import { releaseFile, type StepKind, type StepSite } from './kind.ts';
 
@@ -23,7 +28,7 @@ const Before = z.object({
   saved: z.string().nullable(),
   isNew: z.boolean(),
   wasPrepared: z.boolean(),
-  hadTrialUnit: z.boolean(),
+  hadConfirmUnit: z.boolean(),
 });
 type Before = z.infer<typeof Before>;
 
@@ -46,31 +51,44 @@ export function kernelKind(running: () => string): StepKind<KernelStep> {
       const loader = needBootLoader(places);
       const run = runOf(site);
       await loader.prepare(before.running, run);
-      if (!isThere(step, site)) await installPackages({ packages: [step.package] }, site);
+      const brought = { kernel: step.kernel, package: step.package.name };
+      noteKernel(places, { ...brought, journal: site.journal, earlier: before.running, isOwn: before.isNew });
+      if (!isThere(step, site)) await installPackages({ packages: [step.package] }, [], site);
       needStartable(step, site);
-      const back = loader.setStandardCommand(before.running);
-      beginTrial(places, { kernel: step.kernel, withinMs: step.confirmWithinMs, back });
+      // Image and menu in their places on the disk, for GRUB as well, which reads no journal.
+      await run(['sync', '-f', places.on('/boot')]);
+      const back = loader.setDefaultCommand(before.running);
+      beginKernelTrial(places, { kernel: step.kernel, withinMs: step.confirmWithinMs, back });
       // Nothing comes after it: from here on any start, asked for or not, is the new kernel's.
       await loader.startOnce(step.kernel, run);
     },
     verify: (step, site) => {
-      const measured = { kernel: running(), [`package:${step.package.name}`]: versionOf(step, site) };
+      const { name } = step.package;
+      const measured = { kernel: running(), [`package:${name}`]: versionOf(statusOf(name, site)) };
       const problem = running() === step.kernel ? null : `kernel ${running()} runs, expected ${step.kernel}`;
       return Promise.resolve({ problem, measured });
     },
-    undo: async (_step, site) => {
-      const { running: earlier } = Before.parse(site.before);
-      const loader = needBootLoader(site.places);
-      await loader.setStandard(earlier, runOf(site));
-      await loader.clearOnce(runOf(site));
-      endTrial(site.places);
+    undo: async (step, site) => {
+      const isOnTrial = running() === step.kernel && kernelOnTrial(site.places) === step.kernel;
+      try {
+        await startEarlier(site);
+      } catch (error) {
+        // It was never the default, and its one start is used up: any restart is the way back, also from a kernel that can't
+        // read or write /boot.
+        if (!isOnTrial) throw error;
+      }
+      // On trial it stays so: should the restart hang, the trial's end makes another.
+      if (!isOnTrial) forgetKernelTrial(site.places);
     },
     settle: async (step, site) => {
+      const { journal, places } = site;
       const before = Before.parse(site.before);
+      await startEarlier(site);
+      forgetKernelTrial(places);
       if (before.isNew) await purge(step.package.name, site);
-      forgetKernel(site.places, step.kernel);
-      if (!before.hadTrialUnit) removeTrial(site.places);
-      if (!before.wasPrepared) await needBootLoader(site.places).restore(before.saved, runOf(site));
+      forgetKernels(places, (note) => note.kernel === step.kernel && (before.isNew || note.journal === journal));
+      if (!before.hadConfirmUnit) removeKernelTrial(places);
+      if (!before.wasPrepared) await needBootLoader(places).restore(before.saved, runOf(site));
     },
     probe: async (step, site) => {
       const loader = needBootLoader(site.places);
@@ -83,6 +101,13 @@ export function kernelKind(running: () => string): StepKind<KernelStep> {
   };
 }
 
+/** From here on every start is the earlier kernel's. */
+async function startEarlier(site: StepSite): Promise<void> {
+  const loader = needBootLoader(site.places);
+  await loader.setDefault(Before.parse(site.before).running, runOf(site));
+  await loader.clearOnce(runOf(site));
+}
+
 /** Runs a program of the boot loader's. */
 export const runOf =
   ({ signal }: Pick<StepSite, 'signal'>) =>
@@ -92,14 +117,14 @@ export const runOf =
 
 export async function purge(name: string, site: StepSite): Promise<void> {
   await repair(site);
-  const status = readPackages(site.places.root, new Set([name])).get(name)?.status ?? 'not-installed';
-  if (!status.endsWith('not-installed')) await dpkg(site, ['--purge', '--force-remove-reinstreq', name]);
+  if (stateOf(statusOf(name, site)) !== 'absent') await dpkg(site, ['--purge', '--force-remove-reinstreq', name]);
 }
 
 function capture(step: KernelStep, site: StepSite, running: string): Before {
   const loader = needBootLoader(site.places);
   const { name, version } = step.package;
-  const found = readPackages(site.places.root, new Set([name])).get(name);
+  const found = statusOf(name, site);
+  needWhole(name, found);
   if (isInstalled(found) && found.version !== version) {
     const overwrites = `${name} ${found.version} is installed, and ${version} would overwrite it`;
     throw new Error(`${overwrites}: a kernel needs a name of its own, or there is none to go back to`);
@@ -108,24 +133,23 @@ function capture(step: KernelStep, site: StepSite, running: string): Before {
     const missing = `kernel ${running} runs, but ${loader.name} could not start it again`;
     throw new Error(`${missing}; install its package, and restart the host once`);
   }
-  const room = isInstalled(found) ? null : roomProblem(step, site);
+  const isNew = !isInstalled(found);
+  const room = isNew ? roomProblem(step, site) : null;
   if (room !== null) throw new Error(room);
   return {
-    ...{ running, saved: loader.saved(), isNew: !isInstalled(found) },
-    ...{ wasPrepared: loader.isPrepared(), hadTrialUnit: hasTrialUnit(site.places) },
+    ...{ running, saved: loader.saved(), isNew },
+    ...{ wasPrepared: loader.isPrepared(), hadConfirmUnit: hasConfirmUnit(site.places) },
   };
 }
 
 /** What is not whole now would be found by the boot loader, which can only give up on it. */
-function needStartable({ kernel }: KernelStep, site: StepSite): void {
+function needStartable({ kernel, package: { name } }: KernelStep, site: StepSite): void {
   const initrd = site.places.on(`/boot/initrd.img-${kernel}`);
   for (const file of [imageOf(site, kernel), initrd]) {
-    if (!existsSync(file) || statSync(file).size === 0) throw new Error(`the package brought no ${file}`);
-    syncFile(file);
+    if (!existsSync(file) || statSync(file).size === 0) {
+      throw new Error(`${name} is installed, and ${file} is not there or empty; look at what its scripts said`);
+    }
   }
-  const config = site.places.on('/boot/grub/grub.cfg');
-  if (existsSync(config)) syncFile(config);
-  syncFolder(site.places.on('/boot'));
 }
 
 function roomProblem(step: KernelStep, site: StepSite): string | null {
@@ -138,9 +162,8 @@ function roomProblem(step: KernelStep, site: StepSite): string | null {
 
 const imageOf = ({ places }: StepSite, kernel: string): string => places.on(`/boot/vmlinuz-${kernel}`);
 
-const versionOf = ({ package: { name } }: KernelStep, { places }: StepSite): string => {
-  const found = readPackages(places.root, new Set([name])).get(name);
-  return isInstalled(found) ? found.version : 'not installed';
-};
+const statusOf = (name: string, { places }: StepSite): PackageStatus | undefined =>
+  readPackages(places.root, new Set([name])).get(name);
 
-const isThere = (step: KernelStep, site: StepSite): boolean => versionOf(step, site) === step.package.version;
+const isThere = ({ package: { name, version } }: KernelStep, site: StepSite): boolean =>
+  versionOf(statusOf(name, site)) === version;

@@ -11,9 +11,9 @@ import { nothingToSettle, type StepKind } from './kind.ts';
 
 /** Debian packages, all of a step in one run of dpkg. */
 export const packagesKind: StepKind<PackagesStep> = {
-  check: arePackagesThere,
+  check: (step, site) => arePackagesThere(step, site.before, site),
   capture: (step, site) => Promise.resolve(capturePackages(step, site)),
-  apply: installPackages,
+  apply: (step, site) => installPackages(step, site.before, site),
   verify: verifyPackages,
   undo: (_step, site) => putPackagesBack(site.before, site),
   settle: nothingToSettle,

@@ -10,7 +10,7 @@ const READ_MS = 10_000;
 /** The unit before the step: the invocation's id changes with every start. */
 const Before = z.object({ fileState: z.string(), isActive: z.boolean(), invocation: z.string() });
 
-type UnitState = {
+export type UnitState = {
   readonly loadState: string;
   readonly fileState: string;
   readonly activeState: string;
@@ -19,6 +19,8 @@ type UnitState = {
   readonly needsReload: boolean;
   /** 0: none runs. */
   readonly mainPid: number;
+  /** It is to be started or stopped, and waits for its turn. */
+  readonly isQueued: boolean;
 };
 
 /** A unit of the service manager: enabled or not, started, restarted once, or stopped. */
@@ -96,6 +98,7 @@ export async function readUnit(unit: string, signal?: AbortSignal): Promise<Unit
     'InvocationID',
     'NeedDaemonReload',
     'MainPID',
+    'Job',
   ];
   const { stdout } = await mustRun(['systemctl', 'show', `--property=${names.join(',')}`, '--', unit], {
     timeoutMs: READ_MS,
@@ -113,6 +116,7 @@ export async function readUnit(unit: string, signal?: AbortSignal): Promise<Unit
     invocation: value('InvocationID'),
     needsReload: value('NeedDaemonReload') === 'yes',
     mainPid: Number(value('MainPID')),
+    isQueued: Number(value('Job')) !== 0,
   };
 }
 

@@ -70,8 +70,8 @@ async function findTemporal(fleet: Fleet): Promise<Temporal> {
   const own = `http://127.0.0.1:${uiPort(named) ?? port + UI_ABOVE}`;
   if (isHere && (await isFreeOnLoopback(port))) return { address, namespace, ui: own, port };
   const ui = named ?? (isHere ? own : null);
-  const { connection } = await connectTemporal(fleet);
-  await connection.close();
+  const temporal = await connectTemporal(fleet);
+  await temporal.close();
   return { address, namespace, ui: ui !== null && (await isWebUiAlive(ui, namespace)) ? ui : null, port: null };
 }
 

@@ -10,7 +10,7 @@ import { table } from './table.ts';
 export function registerFleet(program: Command): void {
   const fleet = program.command('fleet').description('the fleet’s hosts');
   withExamples(
-    fleet.command('status', { isDefault: true }).description('every host: release, agent, engine, last report'),
+    fleet.command('status', { isDefault: true }).description('every host: release, agent, kernel, engine, last report'),
     'refit fleet',
     'refit fleet status --json',
     'refit --fleet site-b.yaml fleet status',

@@ -11,6 +11,8 @@ const SWARM_LABEL = 'com.docker.swarm.task.id';
 
 const About = z.object({
   ServerVersion: z.string(),
+  Driver: z.string(),
+  DockerRootDir: z.string(),
   LiveRestoreEnabled: z.boolean().default(false),
   Swarm: z.object({ LocalNodeState: z.string().default('inactive') }).default({ LocalNodeState: 'inactive' }),
 });
@@ -19,7 +21,7 @@ const Inspected = z.object({
   Id: z.string(),
   Name: z.string(),
   State: z.object({ StartedAt: z.string(), Running: z.boolean(), ExitCode: z.number() }),
-  HostConfig: z.object({ RestartPolicy: z.object({ Name: z.string() }) }),
+  HostConfig: z.object({ RestartPolicy: z.object({ Name: z.string() }), AutoRemove: z.boolean().default(false) }),
 });
 type Inspected = z.infer<typeof Inspected>;
 
@@ -39,9 +41,10 @@ export function createEngineDaemon(access: EngineAccess, host = 'host'): EngineD
   };
   return {
     about: async (signal) => {
-      const { ServerVersion, LiveRestoreEnabled, Swarm } = About.parse(await get('info', '/info', signal));
-      const isSwarm = Swarm.LocalNodeState !== 'inactive';
-      return { version: ServerVersion, isLiveRestore: LiveRestoreEnabled, isSwarm };
+      const found = About.parse(await get('info', '/info', signal));
+      const isSwarm = found.Swarm.LocalNodeState !== 'inactive';
+      const store = `${found.Driver} in ${found.DockerRootDir}`;
+      return { version: found.ServerVersion, isLiveRestore: found.LiveRestoreEnabled, isSwarm, store };
     },
     running: async (signal) => {
       const listed = Listed.parse(await get('list containers', '/containers/json', signal));
@@ -55,19 +58,20 @@ export function createEngineDaemon(access: EngineAccess, host = 'host'): EngineD
       }
       return found;
     },
-    hasEnded: async (container, signal) => {
+    endOf: async (container, signal) => {
       const found = await inspect(container, signal);
-      if (found === null) return true;
+      if (found === null) return 'gone';
       const { State, HostConfig } = found;
       const isOver = ['', 'no', 'on-failure'].includes(HostConfig.RestartPolicy.Name) && State.ExitCode === 0;
-      return !State.Running && isOver;
+      return !State.Running && isOver ? 'done' : null;
     },
     startContainer: (container, signal) => containers.startContainer(container, signal),
   };
 }
 
-const toRunning = ({ Id, Name, State }: Inspected): RunningContainer => ({
+const toRunning = ({ Id, Name, State, HostConfig }: Inspected): RunningContainer => ({
   id: Id,
   name: Name.replace(/^\//, ''),
   startedAt: State.StartedAt,
+  isAutoRemove: HostConfig.AutoRemove,
 });

@@ -1,4 +1,4 @@
-import { bootStepId, confirmStepId, isName, MAX_KERNEL_ID_LENGTH, parseStepId } from '../../model/ids.ts';
+import { isName, isTrialStepId, MAX_KERNEL_ID_LENGTH, parseStepId } from '../../model/ids.ts';
 import { itemPaths, valueAt, type FieldPath, type Problem } from '../yaml-document.ts';
 import type { Manifest } from './manifest-schema.ts';
 
@@ -10,28 +10,22 @@ export function kernelProblems(value: unknown, manifest: Manifest | null): reado
   const kernels = steps.filter((path) => valueAt(value, [...path, 'type']) === 'kernel');
   return [
     ...kernels.slice(1).map((path) => ({ path, message: 'a host starts one kernel; a release has one kernel step' })),
-    ...kernels.flatMap((path) => takenIds(value, { path, steps })),
+    ...steps.flatMap((path) => idProblems(value, path)),
     ...(manifest === null ? [] : deadlineProblems(manifest)),
   ];
 }
 
-/** A kernel is started and confirmed by steps of its own. */
-function takenIds(
-  value: unknown,
-  { path, steps }: { path: FieldPath; steps: readonly FieldPath[] },
-): readonly Problem[] {
-  const id = valueAt(value, [...path, 'id']);
+/** A kernel is started and confirmed by steps of its own, which everybody tells from others by their names. */
+function idProblems(value: unknown, path: FieldPath): readonly Problem[] {
+  const at = [...path, 'id'];
+  const id = valueAt(value, at);
   if (typeof id !== 'string' || !isName(id)) return [];
-  if (id.length > MAX_KERNEL_ID_LENGTH) {
-    const message = `expected at most ${MAX_KERNEL_ID_LENGTH} characters, since a kernel step brings two more of its name, got ${id.length}`;
-    return [{ path: [...path, 'id'], message }];
+  if (isTrialStepId(parseStepId(id))) {
+    return [{ path: at, message: `"${id}" ends like what a kernel step calls a step of its own; choose another id` }];
   }
-  const own: readonly string[] = [bootStepId(parseStepId(id)), confirmStepId(parseStepId(id))];
-  return steps.flatMap((step) => {
-    const other = valueAt(value, [...step, 'id']);
-    if (typeof other !== 'string' || !own.includes(other)) return [];
-    return [{ path: [...step, 'id'], message: `"${other}" is what the kernel step ${id} calls a step of its own` }];
-  });
+  if (valueAt(value, [...path, 'type']) !== 'kernel' || id.length <= MAX_KERNEL_ID_LENGTH) return [];
+  const message = `expected at most ${MAX_KERNEL_ID_LENGTH} characters, since a kernel step brings two more of its name, got ${id.length}`;
+  return [{ path: at, message }];
 }
 
 function deadlineProblems({ host }: Manifest): readonly Problem[] {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { docker, tryDocker } from '../docker.ts';
 import { buildImage, ensureBase, ensureHostImage, hasImage, isFile, sourceKey } from '../host-image.ts';
 import { cacheFolder } from '../paths.ts';
@@ -27,17 +28,12 @@ export type Template = {
   readonly folder: string;
 };
 
-/** What machines start with, and another for releases to bring. */
-export type Kernels = {
-  readonly installed: { readonly kernel: string };
-  readonly next: {
-    /** Debian's package, on this machine. */
-    readonly file: string;
-    readonly package: string;
-    readonly version: string;
-    readonly kernel: string;
-  };
-};
+/** What machines start with, and another for releases to bring; `file`: Debian's package, on this machine. */
+const Kernels = z.object({
+  installed: z.object({ kernel: z.string() }),
+  next: z.object({ file: z.string(), package: z.string(), version: z.string(), kernel: z.string() }),
+});
+export type Kernels = z.infer<typeof Kernels>;
 
 /** The template: out of the cache, else made; outdated ones make room. */
 export async function ensureTemplate(say: Say): Promise<Template> {
@@ -57,7 +53,7 @@ export async function ensureTemplate(say: Say): Promise<Template> {
 
 /** Read from the template, so that a test's release has a kernel that fits its hosts. */
 export async function readKernels({ folder }: Pick<Template, 'folder'>): Promise<Kernels> {
-  const { installed, next } = JSON.parse(await readFile(join(folder, 'kernels.json'), 'utf8')) as Kernels;
+  const { installed, next } = Kernels.parse(JSON.parse(await readFile(join(folder, 'kernels.json'), 'utf8')));
   return { installed, next: { ...next, file: join(folder, next.file) } };
 }
 

@@ -201,6 +201,18 @@ describe('a host that says nothing', () => {
     expect(outcome.error).toMatch(/host-1 showed no sign of life for \d+ s during install of sample 2.0.0/);
   });
 
+  it('is silent since an attempt before this one heard of it, or nobody knows since when', async () => {
+    const { activities, hosts } = await start();
+    const beats: HostHeartbeat[] = [];
+    const host = at(hosts, 0);
+    for (const heartbeatDetails of [{ host, lastSeen: 17 }, { host: 'another', lastSeen: 17 }, undefined]) {
+      await perform(activities.orderHost, orderFor(host), { beats, env: newEnvironment({ heartbeatDetails }) });
+    }
+
+    expect(new Set(beats.map(({ lastSeen }) => lastSeen))).toEqual(new Set([17, null]));
+    expect(beats.at(-1)).toMatchObject({ alive: false, lastSeen: null });
+  });
+
   it('is lost when its agent is killed at work', async () => {
     const { activities, agent } = await start();
     agent(0).next('stall').start();

@@ -1,21 +1,24 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
-  beginTrial,
-  endTrial,
-  hasTrialUnit,
+  beginKernelTrial,
+  endKernelTrial,
+  hasConfirmUnit,
   kernelOnTrial,
-  removeTrial,
+  removeKernelTrial,
 } from '../../agent/boot-loader/boot-confirm.ts';
 import type { BootLoader, Run } from '../../agent/boot-loader/boot-loader.ts';
 import { findBootLoader, needBootLoader } from '../../agent/boot-loader/find.ts';
 import { kernelOf, readEnvironment, readMenu } from '../../agent/boot-loader/grub-menu.ts';
+import { menuProgram } from '../../agent/boot-loader/menu-program.ts';
 import { findMount } from '../../agent/boot-loader/mounts.ts';
+import { mustRun } from '../../agent/commands.ts';
 import { placesUnder, type Places } from '../../agent/places.ts';
 import { entryId, grubConfig, grubEnvironment, submenuEntryId } from './grub-config.ts';
-import { write } from './test-host.ts';
+import { eventually } from '../eventually.ts';
+import { write, writeProgram } from './test-host.ts';
 
 const OLD = '6.1.0-54-cloud-amd64';
 const NEW = '6.1.0-56-cloud-amd64';
@@ -32,19 +35,29 @@ const CONFIG = '/boot/grub/grub.cfg';
 const ENVIRONMENT = '/boot/grub/grubenv';
 const SETTINGS = '/etc/default/grub.d/zz-refit.cfg';
 
+const UPDATE_GRUB = '/usr/sbin/update-grub';
+
 function debian(kernels: readonly string[], variables: Readonly<Record<string, string>> = {}): void {
   write(places.on(CONFIG), grubConfig(kernels));
   write(places.on(ENVIRONMENT), grubEnvironment(variables));
-  for (const program of ['bin/grub-editenv', 'sbin/update-grub']) write(places.on(`/usr/${program}`), '');
+  write(places.on('/usr/bin/grub-editenv'), '');
+  updateGrub(`if [ -e ${places.on(SETTINGS)} ]; then cp prepared "$2"; else cp plain "$2"; fi`);
+}
+
+/** What the host's own update-grub does with `-o FILE`; `prepared` and `plain` lie where it works. */
+function updateGrub(does: string): void {
+  const folder = places.on('/menus');
+  write(join(folder, 'prepared'), grubConfig([NEW, OLD], { isPrepared: true }));
+  write(join(folder, 'plain'), grubConfig([NEW, OLD]));
+  program(UPDATE_GRUB, `cd ${folder}\n${does}`);
 }
 
 /** GRUB's own programs, as far as they are asked for anything: the file that they are given, and no other. */
-const run: Run = ([program = '', file = '', ...words]) => {
+const run: Run = async (command) => {
+  const [program = '', file = '', ...words] = command;
   programs.push([program, ...words].join(' ').replaceAll(places.root, ''));
   if (program === 'grub-editenv') editEnvironment(file, words);
-  if (program === 'update-grub')
-    write(words[0] ?? '', grubConfig([NEW, OLD], { isPrepared: existsSync(places.on(SETTINGS)) }));
-  return Promise.resolve();
+  else await mustRun(command, { timeoutMs: 10_000 });
 };
 
 function editEnvironment(file: string, [verb, ...names]: readonly string[]): void {
@@ -57,6 +70,12 @@ function editEnvironment(file: string, [verb, ...names]: readonly string[]): voi
   write(file, grubEnvironment(Object.fromEntries(variables)));
 }
 
+/** A program of the host's, before those of this machine. */
+const program = (path: string, does: string): void => writeProgram(places.on(path), does);
+const hostsPrograms = (): { PATH: string } => ({ PATH: `${places.on('/bin')}:${process.env['PATH'] ?? ''}` });
+
+/** A command that names the host's own paths. */
+const onHost = (command: string): string => command.replaceAll(/(?<![\w/])\/(boot|run)\//g, (path) => places.on(path));
 const loader = (): BootLoader => needBootLoader(places);
 
 describe('GRUB', () => {
@@ -84,7 +103,7 @@ describe('GRUB', () => {
   test('as Debian sets it up the newest kernel is the default, and nothing falls back', () => {
     debian([NEW, OLD]);
 
-    expect([loader().standard(), loader().once(), loader().isPrepared()]).toEqual([NEW, null, false]);
+    expect([loader().defaultKernel(), loader().once(), loader().isPrepared()]).toEqual([NEW, null, false]);
     expect(loader().problem()).toBeNull();
   });
 
@@ -95,7 +114,7 @@ describe('GRUB', () => {
     const calls = programs.length;
     await loader().prepare(OLD, run);
 
-    expect([loader().standard(), loader().isPrepared()]).toEqual([OLD, true]);
+    expect([loader().defaultKernel(), loader().isPrepared()]).toEqual([OLD, true]);
     expect(programs.slice(calls)).toEqual([
       'grub-editenv unset prev_saved_entry next_entry',
       `grub-editenv set saved_entry=${entryId(OLD)}`,
@@ -108,19 +127,18 @@ describe('GRUB', () => {
     await loader().prepare(OLD, run);
 
     await loader().startOnce(NEW, run);
-    const armed = [loader().once(), loader().standard()];
+    const armed = [loader().once(), loader().defaultKernel()];
     await loader().clearOnce(run);
     const cleared = loader().once();
-    await loader().setStandard(NEW, run);
+    await loader().setDefault(NEW, run);
 
-    expect([armed, cleared, loader().standard()]).toEqual([[NEW, OLD], null, NEW]);
-    expect(loader().setStandardCommand(OLD).split(' && ')).toEqual([
-      'f=$(readlink -f /boot/grub/grubenv)',
-      'cp "$f" "$f.refit-partial"',
-      'grub-editenv "$f.refit-partial" unset prev_saved_entry next_entry',
-      `grub-editenv "$f.refit-partial" set saved_entry='${entryId(OLD)}'`,
-      'sync',
-      'mv "$f.refit-partial" "$f"',
+    expect([armed, cleared, loader().defaultKernel()]).toEqual([[NEW, OLD], null, NEW]);
+    expect(loader().setDefaultCommand(OLD).split(' && ')).toEqual([
+      'cp /boot/grub/grubenv /run/refit-grubenv-of-trial',
+      'grub-editenv /run/refit-grubenv-of-trial unset prev_saved_entry next_entry',
+      `grub-editenv /run/refit-grubenv-of-trial set saved_entry='${entryId(OLD)}'`,
+      'dd if=/run/refit-grubenv-of-trial of=/boot/grub/grubenv bs=1024 conv=notrunc,fsync status=none',
+      'rm /run/refit-grubenv-of-trial',
     ]);
   });
 
@@ -135,29 +153,62 @@ describe('GRUB', () => {
     expect(existsSync(places.on('/etc/grub.d/06_refit-fallback'))).toBe(false);
   });
 
-  test.each(['grub-editenv', 'update-grub'])('cut off in the middle of %s, what it reads is as it was', async (cut) => {
+  const read = (): readonly string[] => [CONFIG, ENVIRONMENT].map((path) => readFileSync(places.on(path), 'utf8'));
+
+  test('cut off in the middle of grub-editenv, what it reads is as it was', async () => {
     debian([NEW, OLD], { saved_entry: 'mine' });
-    const read = (): readonly string[] => [CONFIG, ENVIRONMENT].map((path) => readFileSync(places.on(path), 'utf8'));
-    const [config, environment] = read();
-    const cutOff: Run = async (command) => {
-      await run(command);
-      if (command[0] !== cut) return;
-      write(command[cut === 'update-grub' ? 2 : 1] ?? '', '');
-      throw new Error('no power');
+    const before = read();
+    const cutOff: Run = ([, file = '']) => {
+      write(file, '');
+      return Promise.reject(new Error('no power'));
     };
 
     await expect(loader().prepare(OLD, cutOff)).rejects.toThrow('no power');
 
-    expect(read()[0]).toBe(config);
-    expect(read()[1]).toBe(
-      cut === 'grub-editenv' ? environment : grubEnvironment({ saved_entry: submenuEntryId(OLD) }),
-    );
+    expect(read()).toEqual(before);
+  });
+
+  test.each([
+    ['half of a menu and dies', 'echo half > "$2"; kill -9 $$'],
+    ['nothing and says so', 'exit 3'],
+  ])('where update-grub writes %s, what it reads is as it was', async (_, does) => {
+    debian([NEW, OLD], { saved_entry: 'mine' });
+    const [config] = read();
+    updateGrub(does);
+
+    await expect(loader().prepare(OLD, run)).rejects.toThrow('update-grub exited with');
+
+    expect(read()).toEqual([config, grubEnvironment({ saved_entry: submenuEntryId(OLD) })]);
+  });
+
+  test('its environment is written over in its place, since GRUB would not see a new one that only the journal knows', async () => {
+    debian([NEW, OLD]);
+    const { ino } = statSync(places.on(ENVIRONMENT));
+
+    await loader().setDefault(OLD, run);
+    program('/bin/grub-editenv', 'exit 0');
+    await mustRun(['sh', '-c', onHost(loader().setDefaultCommand(NEW))], { timeoutMs: 10_000, env: hostsPrograms() });
+
+    expect(statSync(places.on(ENVIRONMENT))).toMatchObject({ ino, size: 1_024 });
+    expect(readdirSync(places.on('/run'))).toEqual([]);
+  });
+
+  test('a package’s own call of update-grub takes the same way, and one with options of its own the host’s', async () => {
+    debian([NEW, OLD]);
+    await loader().prepare(OLD, run);
+    updateGrub('echo "$@" > "$2"');
+
+    await mustRun([menuProgram(places)], { timeoutMs: 10_000 });
+    await mustRun([menuProgram(places), '--output', places.on('/elsewhere')], { timeoutMs: 10_000 });
+
+    expect(readFileSync(places.on(CONFIG), 'utf8')).toBe(`-o ${places.on('/boot/grub/.grub.cfg.refit-partial')}\n`);
+    expect(readFileSync(places.on('/elsewhere'), 'utf8')).toBe(`--output ${places.on('/elsewhere')}\n`);
   });
 
   test('a kernel that it has no entry for is named with those there are', async () => {
     debian([OLD]);
 
-    await expect(loader().setStandard('5.10', run)).rejects.toThrow(`no entry for kernel 5.10; it has: ${OLD}`);
+    await expect(loader().setDefault('5.10', run)).rejects.toThrow(`no entry for kernel 5.10; it has: ${OLD}`);
   });
 
   test.each([
@@ -204,22 +255,91 @@ describe('a kernel on trial', () => {
 
   test('is known until it is confirmed, and its unit starts with every boot', () => {
     mkdirSync(places.state, { recursive: true });
-    beginTrial(places, trial);
-    const during = [kernelOnTrial(places), hasTrialUnit(places)];
+    beginKernelTrial(places, trial);
+    const during = [kernelOnTrial(places), hasConfirmUnit(places)];
 
-    endTrial(places);
+    endKernelTrial(places);
 
     expect(during).toEqual([NEW, true]);
-    expect([kernelOnTrial(places), hasTrialUnit(places)]).toEqual([null, true]);
+    expect([kernelOnTrial(places), hasConfirmUnit(places)]).toEqual([null, true]);
     expect(existsSync(join(places.units, 'sysinit.target.wants/refit-boot-confirm.service'))).toBe(true);
   });
 
   test('leaves nothing when it is removed', () => {
-    beginTrial(places, trial);
+    beginKernelTrial(places, trial);
 
-    removeTrial(places);
+    removeKernelTrial(places);
 
-    expect([kernelOnTrial(places), hasTrialUnit(places)]).toEqual([null, false]);
-    expect(existsSync(join(dirname(places.config), 'boot-confirm'))).toBe(false);
+    expect([kernelOnTrial(places), hasConfirmUnit(places)]).toEqual([null, false]);
+    expect(existsSync(places.on('/etc/refit-kernel'))).toBe(false);
+  });
+
+  describe('that is not confirmed', () => {
+    /** The script that its unit runs, on a host whose kernel, time and service manager are these. */
+    const script = async (running: string, signal?: AbortSignal): Promise<readonly string[]> => {
+      program('/bin/uname', `echo ${running}`);
+      program('/bin/systemctl', `echo systemctl "$@" >> ${places.on('/said')}; exit 1`);
+      const text = readFileSync(places.on('/etc/refit-kernel/boot-confirm'), 'utf8');
+      write(places.on('/script'), text.replaceAll('> /proc/sysrq-trigger', `>> ${places.on('/said')}`));
+      await mustRun(['sh', places.on('/script')], { timeoutMs: 10_000, env: hostsPrograms(), signal });
+      return said();
+    };
+    const said = (): readonly string[] =>
+      existsSync(places.on('/said')) ? readFileSync(places.on('/said'), 'utf8').trim().split('\n') : [];
+    const begin = (back = `echo "it's back" >> ${places.on('/said')}`): void =>
+      beginKernelTrial(places, { kernel: NEW, withinMs: 2_000, back });
+    // Time passes at once, but for what ends a restart that hangs.
+    beforeEach(() => program('/bin/sleep', '[ "$1" != 180 ]'));
+
+    test('goes back when its time is over: the default first, then a restart, whatever the service manager does', async () => {
+      begin();
+
+      expect(await script(NEW)).toEqual(["it's back", 'systemctl reboot --force', 'b']);
+      expect(kernelOnTrial(places)).toBeNull();
+    });
+
+    test('goes back from a disk that can’t be written, too: nobody can have confirmed it there', async () => {
+      begin();
+      program('/bin/mv', 'echo Read-only file system >&2; exit 1');
+
+      expect(await script(NEW)).toEqual(["it's back", 'systemctl reboot --force', 'b']);
+    });
+
+    test('restarts all the same when the way back hangs', async () => {
+      begin('/bin/sleep 60');
+      program('/bin/sleep', 'exit 0');
+      const end = new AbortController();
+
+      const hanging = script(NEW, end.signal);
+      await eventually(() => expect(said()).toEqual(['b']));
+      end.abort();
+
+      await expect(hanging).rejects.toThrow('was stopped');
+    });
+
+    test('stays when it is confirmed in the moment in which its time is over', async () => {
+      begin();
+      program('/bin/mv', 'rm "$1"; exit 1');
+
+      expect([await script(NEW), kernelOnTrial(places)]).toEqual([[], null]);
+    });
+
+    test('is told so when it is healthy after that, and a next trial begins anew', async () => {
+      begin();
+      await script(NEW);
+
+      const late = endKernelTrial(places);
+      begin();
+
+      expect([late, endKernelTrial(places), endKernelTrial(places)]).toEqual([false, true, true]);
+    });
+
+    test('is left alone once it is confirmed, and so is another kernel', async () => {
+      begin();
+      const other = await script(OLD);
+      endKernelTrial(places);
+
+      expect([other, await script(NEW)]).toEqual([[], []]);
+    });
   });
 });

@@ -1,4 +1,5 @@
 import { chmodSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
+import { release } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { emptyTail, encodeRecord } from '../../agent/core/journal.ts';
@@ -139,18 +140,31 @@ test('packages at another version or gone are named, and what there is no room f
   expect(found.at(-1)).toBe('and 3 more');
 });
 
+test('a package that an operator holds is there', () => {
+  installedBy([{ id: parseStepId('packages'), type: 'packages', format: 'deb', packages: [aPackage('p0')] }]);
+  write(host.places.on('/var/lib/dpkg/status'), paragraph('p0', '2.0.0').replace('install ok', 'hold ok'));
+
+  expect(drift()).toEqual([]);
+});
+
+test('another kernel than the last upgrade left is named', () => {
+  installedBy([], { type: 'finished', phase: 'done', error: null, measured: { kernel: '5.0-of-the-release' } });
+
+  expect(drift()).toEqual([`kernel ${release()} runs, 2 left the host on 5.0-of-the-release`]);
+});
+
 const aPackage = (name: string): Package => ({ file: `${name}.deb`, name, version: '2.0.0', architecture: 'all' });
 const paragraph = (name: string, version: string): string =>
   `Package: ${name}\nStatus: install ok installed\nArchitecture: all\nVersion: ${version}\n`;
 
 /** The journal of an upgrade that is done: a test's host has no dpkg to install anything with. */
-function installedBy(steps: readonly Step[]): void {
+function installedBy(steps: readonly Step[], finished: JournalBody = done): void {
   const accepted: JournalBody = {
     ...{ type: 'accepted', order: orderOf(), host: hostRelease(steps), digest: '', already: false, before: null },
     ...{ budgetMs: 1_000, begun: true, bootId: 'boot' },
   };
   const first = encodeRecord(emptyTail('5-1'), 1, accepted);
-  write(join(host.places.journal, '5-1.jsonl'), first.line + encodeRecord(first.tail, 2, done).line);
+  write(join(host.places.journal, '5-1.jsonl'), first.line + encodeRecord(first.tail, 2, finished).line);
 }
 
 test('facts carry it, and are read back with it', async () => {

@@ -12,9 +12,8 @@ import {
   writeLiveRestore,
 } from '../../agent/steps/engine-config.ts';
 import type { StepSite } from '../../agent/steps/kind.ts';
-import { parseUpgradeId } from '../../model/ids.ts';
-import { releaseOf } from './states.ts';
-import { me, write } from './test-host.ts';
+import { stepSite } from './step-site.ts';
+import { write } from './test-host.ts';
 
 describe('the setting alone', () => {
   test.each([
@@ -53,11 +52,7 @@ describe('on a host', () => {
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'refit-engine-config-'));
     places = placesUnder(folder);
-    site = {
-      ...{ host: me, release: releaseOf('2'), upgrade: parseUpgradeId('up-1'), journal: 'j', index: 0, was: null },
-      ...{ edited: null, before: null, signal: new AbortController().signal },
-      ...{ places, releaseFolder: join(folder, 'release'), undoFolder: join(folder, 'undo') },
-    };
+    site = stepSite(folder, places);
     write(join(site.undoFolder, 'docker.io.deb'), 'earlier');
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));

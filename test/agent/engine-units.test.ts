@@ -3,6 +3,7 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { EngineUnits } from '../../agent/steps/engine-units.ts';
 import { captureUnits, isToBeUp, runEarlierProgram, settleUnits, wasUp } from '../../agent/steps/engine-units.ts';
 import { eventually } from '../eventually.ts';
 import { FakeSystemctl } from './fake-systemctl.ts';
@@ -82,6 +83,21 @@ test('an engine that was not there is started once its packages brought it, and 
   systemctl.set('docker.service', { activeState: 'inactive' });
   await settleUnits(before, limits);
   expect([systemctl.calls().at(-1), await isToBeUp(before, signal)]).toEqual(['start docker.service', true]);
+});
+
+test.each([
+  ['is starting', { activeState: 'activating' }],
+  ['waits for its turn', { activeState: 'inactive', isQueued: true }],
+] as const)('one that %s after a boot is waited for: it ran', async (_, state) => {
+  systemctl.set('docker.service', state);
+  let captured: EngineUnits | null = null;
+  const capturing = captureUnits(signal).then((units) => (captured = units));
+  await eventually(() => expect(systemctl.looks('docker.service')).toBeGreaterThan(1));
+  expect(captured).toBeNull();
+
+  systemctl.set('docker.service', {});
+
+  expect(wasUp(await capturing)).toBe(true);
 });
 
 test('a masked one is refused by its name before anything is changed', async () => {

@@ -6,6 +6,7 @@ import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseReport } from '../../drivers/bus-values.ts';
 import type { Report } from '../../model/bus.ts';
+import { isNightly, sampleOfNumbers } from '../nightly.ts';
 import { orderOf } from './states.ts';
 import { countingStep, filesStep, TestHost, write } from './test-host.ts';
 
@@ -13,6 +14,8 @@ import { countingStep, filesStep, TestHost, write } from './test-host.ts';
 const RUN_MS = 20_000;
 /** More than an install of three steps has of any call. */
 const MAX_POINTS = 80;
+/** Of several points in a row, one is tried in the ordinary run. */
+const APART = isNightly ? 1 : 3;
 
 const hasStrace = spawnSync('strace', ['-V']).status === 0;
 let program: string;
@@ -89,15 +92,15 @@ function expectEnd(prepared: Prepared, fails: boolean, point: string): void {
   expect(read(prepared, 'etc/conf.refit-new'), point).toBe('theirs\n');
 }
 
-/** Kills at the n-th call, then lets another agent go on; until n is more than there are. */
+/** Kills at the n-th call, then lets another agent go on; until n is more than there are. Answers how many there are at least. */
 function killEverywhere(call: string, fails: boolean): number {
-  for (let point = 1; point <= MAX_POINTS; point += 1) {
+  for (const point of sampleOfNumbers(`kills at ${call}`, MAX_POINTS, APART)) {
     const prepared = prepare(fails);
     try {
       const isWhole = run(prepared, `${call}:signal=KILL:when=${point}`);
       if (!isWhole) expect(run(prepared, null), `after a kill at ${call} ${point}`).toBe(true);
       expectEnd(prepared, fails, `killed at ${call} ${point}`);
-      if (isWhole) return point - 1;
+      if (isWhole) return point - APART;
     } finally {
       prepared.host.close();
     }
@@ -129,7 +132,7 @@ test.runIf(hasStrace)(
   'a disk that fails at any fsync leaves the host done or as it was, and says so',
   { timeout: 120_000 },
   () => {
-    for (let point = 1; point <= MAX_POINTS; point += 1) {
+    for (const point of sampleOfNumbers('a disk that fails at fsync', MAX_POINTS, APART)) {
       const prepared = prepare(false);
       const isWhole = run(prepared, `fsync:error=ENOSPC:when=${point}`);
       const report = isWhole ? reportOf(prepared) : null;

@@ -99,7 +99,8 @@ export class LocalHost {
 
   async close(): Promise<void> {
     await this.killAgent();
-    rmSync(this.folder, { recursive: true, force: true });
+    // A command that the agent had begun may come to its end meanwhile, and write a last line.
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 
   #parts(image: ImageFolders, env: Readonly<Record<string, string>>): Omit<LocalProgram, 'say'> {

@@ -26,11 +26,11 @@ beforeEach(() => {
 });
 afterEach(() => host.close());
 
-/** Writes a line at each effect, and waits as long as there is a file `hold`. */
+/** Says in `begun` that it runs, waits as long as there is a file `hold`, and writes a line at each effect. */
 const counted = (more: Parameters<typeof countingStep>[2] = {}): ReturnType<typeof countingStep> => {
-  const [count, hold] = [join(host.folder, 'count'), join(host.folder, 'hold')];
-  const command = ['sh', '-c', `while [ -e ${hold} ]; do sleep 0.02; done; echo effect >>${count}`];
-  return countingStep('count', count, { command, ...more });
+  const script = ': >begun; while [ -e hold ]; do sleep 0.02; done; echo effect >>count';
+  const command = ['sh', '-c', `cd ${host.folder} && { ${script}; }`];
+  return countingStep('count', join(host.folder, 'count'), { command, ...more });
 };
 
 const standingOrder = (): Order => {
@@ -69,7 +69,8 @@ test('a release that fails takes the host back, and the job says so', async () =
 test('an agent that is killed in the middle goes on by itself, and each effect is there once', async () => {
   write(join(host.folder, 'hold'), '');
   const running = host.run(host.image('1.0.0', [counted()]));
-  await eventually(() => host.lines.some((line) => line.event === 'report' && line.step?.id === 'count'));
+  // Killed between its record and its command, it would have had none.
+  await eventually(() => host.read('begun') !== null);
 
   await host.killAgent();
   rmSync(join(host.folder, 'hold'));
@@ -97,12 +98,14 @@ test('the same job, started again, goes on with what it ordered and orders nothi
   expect((await host.run(image)).end).toBe('done');
 });
 
-test('a higher order that the agent refuses, as on a host that lost its disk, does not stand in the way', async () => {
+const notThere = { ...orderOf().release, digest: parseDigest(`sha256:${'0'.repeat(64)}`) };
+
+test.each([
+  ['that the agent refuses', 'install'],
+  ['to take back what is not there', 'revert'],
+] as const)('a higher order %s, as on a host that lost its disk, does not stand in the way', async (_, action) => {
   const image = host.image('1.0.0', [counted()]);
-  const earlier = orderFor(image, {
-    epoch: 15,
-    release: { ...orderFor(image).release, digest: parseDigest(`sha256:${'0'.repeat(64)}`) },
-  });
+  const earlier = orderFor(image, { action, epoch: 15, release: notThere });
   const running = host.run(image);
   await eventually(() => host.lines.some((line) => line.event === 'done'));
   await host.killAgent();
@@ -114,6 +117,35 @@ test('a higher order that the agent refuses, as on a host that lost its disk, do
   expect((await running).end).toBe('done');
   expect(currentWork(readJournals(host.places))?.order.epoch).toBe(16);
   expect(host.read('count')).toBe('effect\n');
+});
+
+test('a higher order that the agent refuses while it is at the host’s own one is none of its business', async () => {
+  write(join(host.folder, 'hold'), '');
+  const image = host.image('1.0.0', [counted()]);
+  const running = host.run(image);
+  await eventually(() => host.read('begun') !== null);
+
+  writeLocalOrder(host.places, orderFor(image, { epoch: 15, release: notThere }));
+  await eventually(() => readJournals(host.places).answered?.order.epoch === 15);
+  rmSync(join(host.folder, 'hold'));
+
+  expect((await running).end).toBe('done');
+  expect(host.read('count')).toBe('effect\n');
+});
+
+test('what the host does for the fleet right after its own order does not hide how that ended', async () => {
+  write(join(host.folder, 'hold'), '');
+  const image = host.image('1.0.0', [counted()]);
+  const next = host.image('2.0.0', []);
+  const running = host.run(image);
+  await eventually(() => host.read('begun') !== null);
+  await host.stage(next);
+
+  writeLocalOrder(host.places, orderFor(next, { epoch: 15 }));
+  await eventually(() => readJournals(host.places).answered?.order.epoch === 15);
+  rmSync(join(host.folder, 'hold'));
+
+  expect(await running).toMatchObject({ end: 'done' });
 });
 
 test('an install is taken back by its release', async () => {

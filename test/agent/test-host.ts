@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { runAgent } from '../../agent/core/agent.ts';
@@ -174,6 +174,12 @@ export class TestHost {
 export function write(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, text);
+}
+
+/** A program of the shell's. */
+export function writeProgram(path: string, does: string, shell = 'sh'): void {
+  write(path, `#!/bin/${shell}\n${does}\n`);
+  chmodSync(path, 0o755);
 }
 
 export const filesStep = (

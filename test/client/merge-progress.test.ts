@@ -117,5 +117,11 @@ describe('the step of a host', () => {
     ['pulling before sizes are known', beat({ phase: 'pulling', step: null, bytes: 0, totalBytes: 0 }), 'pulling'],
     ['rebooting', beat({ phase: 'rebooting', step: null }), 'rebooting'],
     ['not spoken yet', beat({ phase: null, step: null }), null],
+    [
+      'a host that is silent says since when',
+      beat({ phase: 'rebooting', step: 'kernel.boot 2/3', alive: false, lastSeen: Date.UTC(2026, 10, 29, 9, 14, 5) }),
+      'rebooting kernel.boot 2/3 (silent since 09:14:05Z)',
+    ],
+    ['one that has not been seen yet does not', beat({ phase: null, step: null, alive: false, lastSeen: null }), null],
   ])('%s', (_, heartbeat, text) => expect(stepText(heartbeat)).toBe(text));
 });

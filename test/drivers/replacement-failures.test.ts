@@ -1,7 +1,9 @@
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ContainerHealth, ReplacementStage } from '../../model/replacement.ts';
+import { createEngine } from '../../drivers/docker/engine.ts';
+import type { ContainerHealth, Replacement, ReplacementStage } from '../../model/replacement.ts';
 import { containing, matching } from '../matching.ts';
+import { startEngineProxy } from '../parts/engine-proxy.ts';
 import { portOf } from '../parts/free-ports.ts';
 import { makeImage } from './replacing/images.ts';
 import { wish } from './replacing/wish.ts';
@@ -13,6 +15,11 @@ const health = (more: Partial<ContainerHealth>): ContainerHealth => ({
   probe: null,
   ...more,
 });
+type Case = {
+  readonly title: string;
+  readonly settings: Replacement['settings'];
+  readonly reason: RegExp;
+};
 const always = { RestartPolicy: { Name: 'always' } };
 
 describe('a new container that fails gives its place back', () => {
@@ -28,23 +35,28 @@ describe('a new container that fails gives its place back', () => {
     expect(await world.inspect(name)).toMatchObject({ id: before, restartPolicy: 'always' });
   }
 
-  const cases = [
-    { title: 'that exits at once', command: ['echo first; echo oh no >&2; exit 3'], reason: /exited with 3: .*oh no/ },
-    { title: 'whose program is missing', entrypoint: ['/nowhere'], reason: /could not be started|no such file/ },
+  const cases: readonly Case[] = [
+    {
+      title: 'that exits at once',
+      // With a policy the engine of a busy machine has started it again by the next look.
+      settings: { command: ['echo first; echo oh no >&2; exit 3'], restart: 'no' },
+      reason: /exited with 3: .*oh no/,
+    },
+    {
+      title: 'whose program is missing',
+      settings: { entrypoint: ['/nowhere'] },
+      reason: /could not be started|no such file/,
+    },
     {
       title: 'that ends again and again',
-      command: ['/bin/busybox sleep 0.3; exit 4'],
+      settings: { command: ['/bin/busybox sleep 0.3; exit 4'] },
       reason: /restarted|exited with 4/,
     },
   ];
-  test.for(cases)('one $title', async ({ command, entrypoint, reason, title }) => {
+  test.for(cases)('one $title', async ({ settings, reason, title }) => {
     const name = title.replaceAll(/[^a-z]/g, '-');
     const before = await world.run(name, { host: always });
     const told: ReplacementStage[] = [];
-    const settings = {
-      ...(command === undefined ? {} : { command }),
-      ...(entrypoint === undefined ? {} : { entrypoint }),
-    };
 
     const outcome = await world.engine.replaceContainer(
       wish(name, { settings, health: health({ minHealthyTimeMs: 1_000 }), onStage: (stage) => told.push(stage) }),
@@ -53,6 +65,35 @@ describe('a new container that fails gives its place back', () => {
     expect(outcome).toMatchObject({ outcome: 'putBack', reason: matching(reason) });
     expect(told.find(({ stage }) => stage === 'failed')).toMatchObject({ reason: matching(reason) });
     await expectBack(name, before);
+  });
+
+  describe('while the engine still calls it running, and refuses its restart policy', () => {
+    /** As Docker Engine 20.10 says it for milliseconds after a container's end. */
+    const message = 'Cannot update container 95d4: cannot update a stopped container: unknown';
+    const cases = [
+      { title: 'it has ended, and says how', command: ['exit 3'], times: 1, reason: /exited with 3|it was restarted/ },
+      { title: 'refused on and on, it fails', command: [SLEEP], times: 4, reason: /a stopped container/ },
+      // The last one is for the old container's own policy.
+      {
+        title: 'the old one gets its policy',
+        command: [SLEEP],
+        times: 5,
+        reason: /a stopped container/,
+      },
+    ];
+    test.for(cases)('$title', async ({ title, command, times, reason }) => {
+      await using proxy = await startEngineProxy(world.started.access);
+      const name = title.replaceAll(/[^a-z]/g, '-');
+      const before = await world.run(name, { host: always });
+      // The first is the old one's, which loses its policy before the new one starts.
+      proxy.refuse({ path: /\/update\b/, after: 1, times, message });
+      const engine = createEngine(proxy.access, 'host-1');
+
+      const outcome = await engine.replaceContainer(wish(name, { settings: { command } }));
+
+      expect(outcome).toMatchObject({ outcome: 'putBack', reason: matching(reason) });
+      await expectBack(name, before);
+    });
   });
 
   test('one whose port is taken', async () => {

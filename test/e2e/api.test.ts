@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { attempt, call, findProgram } from '../../lab/programs.ts';
+import { eventually } from '../eventually.ts';
 import { writeApiProgram } from '../parts/api-program.ts';
 import { HOLD_FILE } from './platform/release.ts';
 import { lab, onHost, put, refitJson, removeFile, showUpgrade } from './platform/refit.ts';
@@ -42,10 +43,20 @@ test('curl alone, with a token, creates an upgrade, follows it and rolls it back
   const { id } = JSON.parse(begun.body) as { readonly id: string };
   await untilHeld('host-2');
   const [repeated, second] = [await post('/upgrades', { reference }, key), await post('/upgrades', { reference })];
-  const following = curl(['-N', '--max-time', String(FOLLOW_S), `${fleetUrl()}/upgrades/${id}/events`]);
+  const stream = join(folder, 'events');
+  const following = curl([
+    '-N',
+    '--max-time',
+    String(FOLLOW_S),
+    '--output',
+    stream,
+    `${fleetUrl()}/upgrades/${id}/events`,
+  ]);
+  await eventually(async () => (await readFile(stream, 'utf8')).includes('event: progress'));
   const asked = await post(`/upgrades/${id}/commands`, { command: 'rollback', reason: 'slower than before' });
   await removeFile('host-2', HOLD_FILE);
-  const events = parseEvents(await following);
+  await following;
+  const events = parseEvents(await readFile(stream, 'utf8'));
 
   expect([begun.status, repeated.status, second.status, asked.status]).toEqual([202, 202, 409, 200]);
   expect(repeated.body).toBe(begun.body);

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { execa } from 'execa';
 import { eventually } from '../eventually.ts';
+import { isNightly } from '../nightly.ts';
 import { ensureTemporalCli } from '../../lab/temporal-cli.ts';
 import { HOLD_FILE } from './platform/release.ts';
 import { lab, put, refit, refitJson, removeFile, showUpgrade, type Upgrade } from './platform/refit.ts';
@@ -36,7 +37,7 @@ test('pause during a wave: what runs finishes, nothing starts, and resume goes o
   await everyStepOnce(version);
 });
 
-test('two workers make no difference to what happens', async () => {
+test.skipIf(!isNightly)('two workers make no difference to what happens', async () => {
   const second = await lab.startWorker();
   const { reference, version } = await publishNext();
 
@@ -47,7 +48,7 @@ test('two workers make no difference to what happens', async () => {
   await lab.killWorker('SIGKILL', second);
 });
 
-test('a second upgrade while one runs is refused by its name, exit code 2', async () => {
+test.skipIf(!isNightly)('a second upgrade while one runs is refused by its name, exit code 2', async () => {
   const { reference } = await publishNext();
   const next = await publishNext();
   await put('host-1', HOLD_FILE);

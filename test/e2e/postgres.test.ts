@@ -67,7 +67,7 @@ test('an upgrade is paused, loses one of its two workers, and is resumed: it end
   await everyStepOnce(version);
 });
 
-test('a release that fails on a host is rolled back on the whole fleet, exit code 1', async () => {
+test.skipIf(!isNightly)('a release that fails on a host is rolled back on the whole fleet, exit code 1', async () => {
   const before = await installedVersion('host-1');
   const { reference } = await publishNext();
   await put('host-3', BREAK_FILE);
@@ -98,7 +98,7 @@ test('a fleet of the same name in another namespace sees nothing of it, and its 
     JSON.parse((await refit(['upgrades', 'list', '--json'], env)).stdout);
 
   expect(await list()).toMatchObject({
-    upgrades: [{ state: 'succeeded' }, { state: 'rolledBack' }, { state: 'succeeded' }],
+    upgrades: [{ state: 'succeeded' }, ...(isNightly ? [{ state: 'rolledBack' }] : []), { state: 'succeeded' }],
   });
   expect(await list(site.neighbours)).toEqual({ fleet: 'test', upgrades: [] });
   expect(await whoWorked()).toEqual(new Set(workers.map(nameOf)));

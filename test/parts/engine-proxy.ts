@@ -14,6 +14,8 @@ export type EngineProxy = AsyncDisposable & {
   readonly changes: () => readonly string[];
   /** `at` counts from 1. Afterwards nothing is let through until `mend`. */
   readonly cutAt: (at: number, when: Moment, onCut?: () => void) => void;
+  /** Of the changes whose path matches, so many after the first `after` are refused, and do not reach the engine. */
+  readonly refuse: (refusal: Refusal) => void;
   /** Whether the cut has happened. */
   readonly isCut: () => boolean;
   /** Lets everything through and counts from the beginning. */
@@ -22,6 +24,12 @@ export type EngineProxy = AsyncDisposable & {
 };
 
 export type Moment = 'before' | 'during' | 'after';
+export type Refusal = {
+  readonly path: RegExp;
+  readonly after: number;
+  readonly times: number;
+  readonly message: string;
+};
 type Cut = { readonly at: number; readonly when: Moment; readonly onCut: () => void };
 
 let opened = 0;
@@ -32,6 +40,8 @@ export async function startEngineProxy({ endpoint }: EngineAccess): Promise<Engi
   const socketPath = join(tmpdir(), `refit-proxy-${process.pid}-${opened}.sock`);
   let changes: string[] = [];
   let cut: Cut | null = null;
+  let refusal: Refusal | null = null;
+  let matches = 0;
   let isCut = false;
 
   const server = createServer((asked, answer) => {
@@ -43,6 +53,14 @@ export async function startEngineProxy({ endpoint }: EngineAccess): Promise<Engi
       due?.onCut();
       asked.socket.destroy();
       return;
+    }
+    if (isChange && refusal?.path.test(asked.url ?? '') === true) {
+      matches += 1;
+      if (matches > refusal.after && matches <= refusal.after + refusal.times) {
+        asked.resume();
+        answer.writeHead(500, { 'content-type': 'application/json' }).end(JSON.stringify({ message: refusal.message }));
+        return;
+      }
     }
     forward(target, { asked, answer, cut: due });
   });
@@ -59,6 +77,10 @@ export async function startEngineProxy({ endpoint }: EngineAccess): Promise<Engi
       changes = [];
       isCut = false;
       cut = { at, when, onCut };
+    },
+    refuse: (refused) => {
+      refusal = refused;
+      matches = 0;
     },
     isCut: () => isCut,
     mend: () => {

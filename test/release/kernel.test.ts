@@ -1,6 +1,4 @@
-import { mkdir, symlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { execa } from 'execa';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readReleaseFolder } from '../../drivers/release/manifest.ts';
 import { encodeRelease, parseRelease } from '../../drivers/release/release-json.ts';
@@ -9,36 +7,26 @@ import { toRelease } from '../../drivers/release/to-release.ts';
 import { releaseWork } from '../../agent/host-work.ts';
 import { stepText } from '../../client/cli/release-lines.ts';
 import type { Release } from '../../model/release.ts';
+import { buildPackage, type MadePackage } from './debian-package.ts';
 import { folderWith } from './folder.ts';
 
 const KERNEL = '6.1.0-56-cloud-amd64';
-/** A handful of small files; ms. */
-const BUILD_TIMEOUT_MS = 30_000;
-
-type Made = {
-  readonly name: string;
-  readonly version: string;
-  readonly files: readonly string[];
-  /** To the kernel. */
-  readonly links?: readonly string[];
+const kernelPackage: MadePackage = {
+  name: `linux-image-${KERNEL}`,
+  version: '6.1.192-2',
+  files: [`boot/vmlinuz-${KERNEL}`],
 };
-const kernelPackage: Made = { name: `linux-image-${KERNEL}`, version: '6.1.192-2', files: [`boot/vmlinuz-${KERNEL}`] };
 
 /** A release of these steps, with packages by file. */
-async function read(steps: string, packages: Readonly<Record<string, Made>>, deadline = '20m'): Promise<Release> {
+async function read(
+  steps: string,
+  packages: Readonly<Record<string, MadePackage>>,
+  deadline = '20m',
+): Promise<Release> {
   const text = `name: sample\nversion: 1.0.0\nhost:\n  deadline: ${deadline}\n  steps:\n${steps}`;
   await using folder = await folderWith({ 'release.yaml': text });
   for (const [file, made] of Object.entries(packages)) await buildPackage(join(folder.path, file), made);
   return toRelease(await readReleaseFolder(folder.path));
-}
-
-async function buildPackage(file: string, { name, version, files, links = [] }: Made): Promise<void> {
-  const control = `Package: ${name}\nVersion: ${version}\nArchitecture: all\nMaintainer: nobody\nDescription: none\n`;
-  const contents = Object.fromEntries(files.map((path) => [path, 'x']));
-  await using tree = await folderWith({ 'DEBIAN/control': control, ...contents });
-  for (const link of links) await symlink(`/boot/vmlinuz-${KERNEL}`, join(tree.path, link));
-  await mkdir(dirname(file), { recursive: true });
-  await execa('dpkg-deb', ['--root-owner-group', '-Znone', '--build', tree.path, file], { timeout: BUILD_TIMEOUT_MS });
 }
 
 const problemsOf = async (...release: Parameters<typeof read>): Promise<readonly string[]> => {
@@ -84,7 +72,7 @@ describe('a kernel step', () => {
   test.each([
     ['a package without a kernel', { files: [] }, 'expected one kernel in /boot of kernel.deb, got none'],
     ['a package with two', { files: ['boot/vmlinuz-1', 'boot/vmlinuz-2'] }, 'got 1 and 2'],
-    ['a package with a link to one', { files: [], links: ['vmlinuz'] }, 'got none'],
+    ['a package with a link to one', { files: [], links: { vmlinuz: `/boot/vmlinuz-${KERNEL}` } }, 'got none'],
   ])('%s is refused, and says which package to take', async (_, changes, problem) => {
     const problems = await problemsOf(kernelStep(), { 'kernel.deb': { ...kernelPackage, ...changes } });
 
@@ -96,9 +84,9 @@ describe('a kernel step', () => {
     ['a health that takes longer than its confirmation', kernelStep(', confirmWithin: 30s'), 'longer than the health'],
     ['two kernels', kernelStep() + kernelStep().replace('id: kernel', 'id: other'), 'one kernel step'],
     [
-      'another step of its name',
-      `${kernelStep()}    - { id: kernel.boot, type: reboot }\n`,
-      '"kernel.boot" is what the kernel step kernel calls a step of its own',
+      'another step of such a name',
+      '    - { id: grub.confirm, type: reboot }\n',
+      'host.steps[0].id: "grub.confirm" ends like what a kernel step calls a step of its own',
     ],
     [
       'a name that leaves no room for its steps’ names',
@@ -119,7 +107,7 @@ describe('a kernel step', () => {
 });
 
 test('an engine step has its packages read, and comes out of release.json as it went in', async () => {
-  const made = (name: string): Made => ({ name, version: '20.10.25', files: [`usr/bin/${name}`] });
+  const made = (name: string): MadePackage => ({ name, version: '20.10.25', files: [`usr/bin/${name}`] });
   const steps = '    - { id: engine, type: engine, files: [docker.deb, containerd.deb] }\n';
 
   const release = await read(steps, { 'docker.deb': made('docker.io'), 'containerd.deb': made('containerd') });

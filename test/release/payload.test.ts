@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readReleaseFolder } from '../../drivers/release/manifest.ts';
 import { toRelease } from '../../drivers/release/to-release.ts';
 import { imageArchitecture } from '../../drivers/oci/image.ts';
+import { buildPackage, type MadePackage } from './debian-package.ts';
 import { folderWith, type TestFolder } from './folder.ts';
 
 describe('files of a release', () => {
@@ -129,15 +129,8 @@ const manifestOf = (from: string): string =>
 const packagesManifest = (files: readonly string[]): string =>
   `name: a\nversion: 1.0.0\nhost:\n  steps: [{ id: packages, type: packages, files: [${files.join(', ')}] }]\n`;
 
-type TestPackage = { readonly name: string; readonly version: string; readonly architecture?: string };
-
-async function packagesFolder(packages: Readonly<Record<string, TestPackage>>): Promise<TestFolder> {
+async function packagesFolder(packages: Readonly<Record<string, MadePackage>>): Promise<TestFolder> {
   const folder = await folderWith({ 'release.yaml': packagesManifest(Object.keys(packages)) });
-  for (const [file, { name, version, architecture = 'all' }] of Object.entries(packages)) {
-    await using tree = await folderWith({
-      'DEBIAN/control': `Package: ${name}\nVersion: ${version}\nArchitecture: ${architecture}\nMaintainer: t <t@t>\nDescription: t\n`,
-    });
-    execFileSync('dpkg-deb', ['--build', tree.path, join(folder.path, file)]);
-  }
+  for (const [file, made] of Object.entries(packages)) await buildPackage(join(folder.path, file), made);
   return folder;
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { openFleetClient } from '../../client/direct-fleet.ts';
 import { createEtcdBus } from '../../drivers/etcd/bus.ts';
 import { createRegistry } from '../../drivers/registry.ts';
@@ -33,7 +33,7 @@ type Parts = {
   readonly temporal: string;
   readonly etcd: EtcdCluster;
   readonly registry: TestRegistry;
-  readonly bundle: WorkflowBundle;
+  readonly bundle: WorkflowBundleOption;
   readonly connection: NativeConnection;
 };
 

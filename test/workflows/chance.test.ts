@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { InstallStrategy, Policy } from '../../model/policy.ts';
 import type { Progress } from '../../model/upgrade.ts';
 import type { FakeFleet } from '../fakes/fake-fleet.ts';
+import { chanceSeeds } from '../nightly.ts';
 import { operate, plantFaults } from './by-chance.ts';
 import { Seeded } from './seeded.ts';
 import { openWorld, type World } from './world.ts';
@@ -12,8 +13,7 @@ beforeAll(async () => {
 });
 afterAll(async () => world.close());
 
-/** REFIT_SEEDS=7,8 runs those; a seed that failed replays its choices, though not the server's timing. */
-const seeds = (process.env['REFIT_SEEDS'] ?? '1,2,3,4,5,6,7,8,9,10,11,12').split(',').map(Number);
+const seeds = chanceSeeds('upgrades by chance', 12, 4);
 const LONG_MS = 120_000;
 
 describe('any failures and any commands', () => {

@@ -1,4 +1,4 @@
-import { NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { containersOf, type ContainerLook, type ContainerRequest, type Containers } from '../../client/containers.ts';
 import type { RunId } from '../../client/run-end.ts';
@@ -25,7 +25,7 @@ const web = parseServiceId('web');
 const by = 'ada@desk';
 
 let temporal: TestTemporal;
-let bundle: WorkflowBundle;
+let bundle: WorkflowBundleOption;
 beforeAll(async () => {
   installRuntime();
   [temporal, bundle] = await Promise.all([startTemporal(), bundleWorkflows()]);

@@ -1,4 +1,4 @@
-import { NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { whileBeating } from '../../activities/beating.ts';
 import type { PlannedUnit, SlotsRead, UnitActivities } from '../../activities/unit-activities.ts';
@@ -23,7 +23,7 @@ const shop = parseUnitId('shop');
 const by = 'ada@desk';
 const upgrade: UnitAction = { action: 'upgrade', release: releaseRef(), policy: defaultUnitPolicy };
 
-let bundle: WorkflowBundle;
+let bundle: WorkflowBundleOption;
 let connection: NativeConnection;
 beforeAll(async () => {
   installRuntime();
@@ -98,7 +98,7 @@ describe('a unit by way of its client', () => {
     const run = await startedRun(site, asked({ id }));
     const temporal = await connectTemporal(site.fleet);
     const input = await startedInput(temporal, run, (value) => value);
-    await temporal.connection.close();
+    await temporal.close();
 
     expect(input).toEqual({
       ...{ ...upgrade, fleet: site.fleet.fleet, unit: shop, upgrade: id, requestedBy: by },

@@ -1,4 +1,4 @@
-import { NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { shareTemporal } from '../../client/shared-temporal.ts';
 import { upgradesOf, type StartOutcome, type StartRequest, type Upgrades } from '../../client/upgrades.ts';
@@ -18,7 +18,7 @@ import { bundleWorkflows, installRuntime } from './world.ts';
 const WITHIN_MS = 40_000;
 
 let temporal: TestTemporal;
-let bundle: WorkflowBundle;
+let bundle: WorkflowBundleOption;
 beforeAll(async () => {
   installRuntime();
   [temporal, bundle] = await Promise.all([startTemporal(), bundleWorkflows()]);

@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { Worker, type WorkflowBundle } from '@temporalio/worker';
+import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { beforeAll, expect, test } from 'vitest';
 import { behaviours, historiesFolder, parseRuns, type RecordedRun } from './record.ts';
 import { bundleWorkflows, installRuntime } from './world.ts';
 
 const names = readdirSync(historiesFolder).map((file) => basename(file, '.json'));
 
-let workflowBundle: WorkflowBundle;
+let workflowBundle: WorkflowBundleOption;
 beforeAll(async () => {
   installRuntime();
   workflowBundle = await bundleWorkflows();

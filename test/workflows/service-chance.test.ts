@@ -5,6 +5,7 @@ import { eventually } from '../eventually.ts';
 import type { FakeFleet } from '../fakes/fake-fleet.ts';
 import { idOf } from '../fakes/fake-member.ts';
 import { OLD_IMAGE } from '../fakes/fake-members.ts';
+import { chanceSeeds } from '../nightly.ts';
 import { Seeded } from './seeded.ts';
 import { NEW_IMAGE, startService, type ServiceUpgrade } from './service-upgrade.ts';
 import { openWorld, type World } from './world.ts';
@@ -16,8 +17,7 @@ beforeAll(async () => {
 });
 afterAll(async () => world.close());
 
-/** REFIT_SEEDS=7,8 runs those; a seed that failed replays its choices, though not the server's timing. */
-const seeds = (process.env['REFIT_SEEDS'] ?? '1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16').split(',').map(Number);
+const seeds = chanceSeeds('services by chance', 16, 5);
 /** Commands that an operator gives at random before only answering what is asked. */
 const COMMANDS = 4;
 /** Answers after which an operator gives up. */

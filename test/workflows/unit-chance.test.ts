@@ -5,6 +5,7 @@ import { isOver } from '../../model/upgrade.ts';
 import { eventually } from '../eventually.ts';
 import type { FakeFleet } from '../fakes/fake-fleet.ts';
 import { shop } from '../model/units.ts';
+import { chanceSeeds } from '../nightly.ts';
 import { Seeded } from './seeded.ts';
 import { chooseUnit, chooseUnitPolicy, disturbUnit, Watched } from './unit-disturbed.ts';
 import { installed, startUnit, type UnitUpgrade } from './unit-upgrade.ts';
@@ -19,8 +20,7 @@ afterAll(async () => {
   await world.close();
 });
 
-/** REFIT_SEEDS=7,8 runs those; a seed that failed replays its choices, though not the server's timing. */
-const seeds = (process.env['REFIT_SEEDS'] ?? Array.from({ length: 24 }, (_, index) => index + 1).join()).split(',');
+const seeds = chanceSeeds('units by chance', 24, 8);
 /** Commands that an operator gives at random before only answering what is asked. */
 const COMMANDS = 3;
 /** Answers after which an operator gives up, by a way back and then for good. */
@@ -32,7 +32,7 @@ const WITHIN_MS = 100_000;
 const LONG_MS = 180_000;
 
 describe('any failures, lost answers, sick members, restarts and commands', () => {
-  test.concurrent.each(seeds.map(Number))(
+  test.concurrent.each(seeds)(
     'leave requests on a slot that is whole, and what the end says; seed %i',
     async (seed) => {
       const random = new Seeded(seed);

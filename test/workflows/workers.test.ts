@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { FakeFleet } from '../fakes/fake-fleet.ts';
+import { sample } from '../nightly.ts';
 import { Seeded } from './seeded.ts';
 import { openWorld, type World } from './world.ts';
 
@@ -15,7 +16,7 @@ afterEach(async () => {
 
 /** How often the worker is taken away in the middle of one upgrade. */
 const INTERRUPTIONS = 2;
-const SEEDS = [1];
+const SEED = 1;
 /** A restarted worker's activities wait for their heartbeat timeout; ms. */
 const LONG_MS = 180_000;
 
@@ -82,8 +83,8 @@ test(
   LONG_MS,
 );
 
-describe.each(SEEDS)('interrupted by chance, seed %i', (seed) => {
-  test.each(['serial', 'waves', 'daisy-chain'] as const)(
+describe(`interrupted by chance, seed ${SEED}`, () => {
+  test.each(sample('strategies without a worker now and then', ['serial', 'waves', 'daisy-chain'] as const, 1))(
     'a %s upgrade ends as if nothing had been, with every host changed once',
     async (strategy) => {
       const fleet = world.fleet(5);
@@ -91,7 +92,7 @@ describe.each(SEEDS)('interrupted by chance, seed %i', (seed) => {
         strategy === 'waves'
           ? ({ strategy, sizes: [{ hosts: 3 }], maxUnavailable: { hosts: 2 } } as const)
           : { strategy };
-      const restarts = interruptByChance(fleet, seed);
+      const restarts = interruptByChance(fleet, SEED);
 
       const end = await (await world.start(fleet, { install })).end();
       await restarts.ended();

@@ -1,15 +1,8 @@
-import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import {
-  bundleWorkflowCode,
-  DefaultLogger,
-  NativeConnection,
-  Runtime,
-  Worker,
-  type WorkflowBundle,
-} from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import type { FleetId } from '../../model/ids.ts';
 import type { Policy } from '../../model/policy.ts';
+import { workflowBundle as bundledWorkflows } from '../../worker/bundle.ts';
 import { createFakeActivities } from '../fakes/activities.ts';
 import { FakeFleet } from '../fakes/fake-fleet.ts';
 import { startUpgrade, type Upgrade } from './upgrade.ts';
@@ -96,11 +89,8 @@ export async function openWorld(address: string, parts: WorldParts = {}): Promis
   };
 }
 
-/** The workflows as a worker runs them. */
-export async function bundleWorkflows(): Promise<WorkflowBundle> {
-  const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
-  return bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
-}
+/** The workflows as a worker runs them; bundled once for all test files. */
+export const bundleWorkflows = (): Promise<WorkflowBundleOption> => bundledWorkflows();
 
 /** Once a process, before anything else of the SDK's worker. */
 export function installRuntime(): void {

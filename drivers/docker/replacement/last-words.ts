@@ -9,8 +9,9 @@ const MAX_WORDS = 300;
 /** Longest that the log may take: the reason is good without it; ms. */
 const LOG_MS = 3_000;
 
-/** How a container ended or failed to start, with the end of its log. */
+/** How a container ended or failed to start, with the end of its log. One that runs again has no exit code of its last end. */
 export async function lastWords(site: Site, look: ContainerLook): Promise<string> {
+  if (look.status === 'running') return (await endOfLog(site, look)) || 'it said nothing';
   const cause = look.outOfMemory ? ', out of memory' : '';
   const ended = look.error === '' ? `exited with ${look.exitCode}${cause}` : `could not be started: ${cut(look.error)}`;
   const log = look.error === '' ? await endOfLog(site, look) : '';

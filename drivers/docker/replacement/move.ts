@@ -15,6 +15,14 @@ export const STALE_MS = 3_000;
 /** Most moves of one call: a way has a dozen, some come again when an engine restarts or a look is stale. */
 export const MAX_MOVES = 60;
 
+/**
+ * How often a move is tried that the engine refuses for now: a container that has just ended runs by the engine's word, and
+ * its restart policy can't be set; what the new one held (a port, an address) may be free a moment later.
+ */
+export const MOVE_TRIES = 4;
+/** Before such a move is tried again; ms. */
+export const MOVE_AGAIN_MS = 200;
+
 /** Moves on containers that are there. */
 export type PlainMove = Extract<Move, { readonly move: 'rename' | 'stop' | 'setRestart' | 'start' | 'remove' }>;
 

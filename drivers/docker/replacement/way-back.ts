@@ -1,15 +1,12 @@
 import { EngineError } from '../../../model/engine.ts';
 import { nextMoveBack, type Move } from '../../../model/replacement-move.ts';
 import { lastWords } from './last-words.ts';
-import { lookAgain, make, MAX_MOVES, STALE_MS, type PlainMove } from './move.ts';
+import { lookAgain, make, MAX_MOVES, MOVE_AGAIN_MS, MOVE_TRIES, STALE_MS, type PlainMove } from './move.ts';
 import { toSeen, type Pair } from './scene.ts';
 import { rest, type Site } from './site.ts';
 
-/** How often the old container's start is tried: what the new one held (a port, an address) may be free a moment later. */
-const START_TRIES = 4;
+/** Before the old container's start is tried again; ms. */
 const START_AGAIN_MS = 500;
-/** Between two looks at a removal that is under way already; ms. */
-const REMOVING_MS = 200;
 
 type Way = { readonly until: 'stopped' | 'running'; readonly onChange?: () => void };
 export type WayBackOutcome =
@@ -45,8 +42,8 @@ export async function goBack(site: Site, begin: Pair, { until, onChange }: Way):
     } catch (error) {
       if (!isRefusal(error)) throw error;
       refusals += 1;
-      if (!isWorthAgain(move, error) || refusals >= START_TRIES) return stuck(site, error.message);
-      await rest(site, move.move === 'start' ? START_AGAIN_MS : REMOVING_MS);
+      if (!isWorthAgain(move, error) || refusals >= MOVE_TRIES) return stuck(site, error.message);
+      await rest(site, move.move === 'start' ? START_AGAIN_MS : MOVE_AGAIN_MS);
     }
   }
   throw new EngineError(
@@ -62,7 +59,7 @@ export const isRefusal = (error: unknown): error is EngineError =>
   error instanceof EngineError && ['refused', 'conflict', 'notFound'].includes(error.kind);
 
 const isWorthAgain = ({ move }: Move, { kind }: EngineError): boolean =>
-  move === 'start' || kind === 'notFound' || (move === 'remove' && kind === 'conflict');
+  move === 'start' || move === 'setRestart' || kind === 'notFound' || (move === 'remove' && kind === 'conflict');
 
 const stuck = ({ container }: Site, why: string): WayBackOutcome => ({
   outcome: 'stuck',

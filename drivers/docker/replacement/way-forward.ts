@@ -12,9 +12,9 @@ import {
 import * as change from './change.ts';
 import { cut, lastWords } from './last-words.ts';
 import { lookAt, memoryOf, placeOf, type ContainerLook } from './look.ts';
-import { lookAgain, make, MAX_MOVES, STALE_MS, stageOf } from './move.ts';
+import { lookAgain, make, MAX_MOVES, MOVE_AGAIN_MS, MOVE_TRIES, STALE_MS, stageOf } from './move.ts';
 import { toSeen, type Pair } from './scene.ts';
-import type { Site } from './site.ts';
+import { rest, type Site } from './site.ts';
 import { goBack, isRefusal } from './way-back.ts';
 import { waitUntilWell } from './well.ts';
 import { refused, type Wish } from './wish.ts';
@@ -29,8 +29,8 @@ export type Way = {
   readonly was: Was;
 };
 
-/** What one call saw: it says how long the container was away. ms. */
-type Times = { stopAskedAt: number | null; startedAt: number | null };
+/** What one call saw: it says how long the container was away, in ms, and how often the engine has refused for now. */
+type Course = { stopAskedAt: number | null; startedAt: number | null; refusals: number };
 
 /** Another one has created a container of the name meanwhile: look at everything again. */
 export class NameTaken extends Error {
@@ -49,7 +49,7 @@ export class NameTaken extends Error {
  */
 export async function goForward(way: Way, begin: Pair | null): Promise<ReplacementOutcome> {
   const { site, replacement } = way;
-  const times: Times = { stopAskedAt: null, startedAt: null };
+  const course: Course = { stopAskedAt: null, startedAt: null, refusals: 0 };
   let pair = begin ?? (await create(way));
   if ('outcome' in pair) return pair;
   let isHealthy = false;
@@ -62,9 +62,9 @@ export async function goForward(way: Way, begin: Pair | null): Promise<Replaceme
     const seen = toSeen(site.container, found, { restart: way.wish.wanted.restart, isWired });
     if (isOnWayBack(seen)) return fail(way, found, `an earlier attempt failed: ${await lastWords(site, found.fresh)}`);
     const move = nextMove(seen, { until: replacement.until, keepOld: replacement.keepOld, isHealthy });
-    if (move.move === 'end') return ended(way, found, times);
+    if (move.move === 'end') return ended(way, found, course);
     if (performance.now() - seenAt > STALE_MS) continue;
-    const failure = await go(way, found, { move, times });
+    const failure = await go(way, found, { move, course });
     if (failure !== null) return fail(way, found, failure);
     isHealthy ||= move.move === 'check';
   }
@@ -78,7 +78,7 @@ export async function goForward(way: Way, begin: Pair | null): Promise<Replaceme
 async function go(
   { site, replacement, wish }: Way,
   pair: Pair,
-  { move, times }: { readonly move: Exclude<Move, { move: 'end' }>; readonly times: Times },
+  { move, course }: { readonly move: Exclude<Move, { move: 'end' }>; readonly course: Course },
 ): Promise<string | null> {
   const tell = (): void => replacement.onStage?.({ stage: stageOf(move) });
   tell();
@@ -92,12 +92,12 @@ async function go(
       case 'check':
         return await waitUntilWell(site, { id: move.id, health: replacement.health, onLook: tell });
       case 'stop':
-        times.stopAskedAt ??= performance.now();
+        course.stopAskedAt ??= performance.now();
         await make(site, move, pair);
         return null;
       case 'start':
         await make(site, move, pair);
-        times.startedAt = performance.now();
+        course.startedAt = performance.now();
         return null;
       case 'rename':
       case 'setRestart':
@@ -111,7 +111,11 @@ async function go(
     if (!isRefusal(error)) throw error;
     // It runs after all, is being removed already, or is gone: the next look says what is left to do.
     if (move.move === 'remove' && error.kind !== 'refused') return null;
-    return cut(error.message);
+    course.refusals += 1;
+    if (move.move !== 'setRestart' || course.refusals >= MOVE_TRIES) return cut(error.message);
+    // One that has just ended: the next look says so, and how.
+    await rest(site, MOVE_AGAIN_MS);
+    return null;
   }
 }
 
@@ -169,17 +173,18 @@ function vanished({ site: { container }, old }: Way, pair: Pair): ReplacementOut
   return { outcome: 'stuck', reason: `container ${container}: the new one was removed by somebody else; ${left}` };
 }
 
-function ended({ replacement, wish }: Way, { fresh, old, memory }: Pair, times: Times): ReplacementOutcome {
+function ended({ replacement, wish }: Way, { fresh, old, memory }: Pair, course: Course): ReplacementOutcome {
   const keptAs = old === null ? null : old.name;
   const previous: PreviousContainer | null =
     memory.replaces === '' ? null : { id: memory.replaces, imageId: memory.was.imageId, keptAs };
   if (replacement.until === 'stopped') return { outcome: 'stopped', id: fresh.id, previous };
-  return { outcome: 'replaced', id: fresh.id, previous, awayMs: awayMs(fresh, old, times), notes: wish.notes };
+  return { outcome: 'replaced', id: fresh.id, previous, awayMs: awayMs(fresh, old, course), notes: wish.notes };
 }
 
 /** By this call's clock, else by the engine's, when an earlier call did a part of it. */
-function awayMs({ startedAt, wasTried }: ContainerLook, old: ContainerLook | null, times: Times): number | null {
-  if (times.stopAskedAt !== null && times.startedAt !== null) return Math.round(times.startedAt - times.stopAskedAt);
+function awayMs({ startedAt, wasTried }: ContainerLook, old: ContainerLook | null, course: Course): number | null {
+  const { stopAskedAt, startedAt: startedNow } = course;
+  if (stopAskedAt !== null && startedNow !== null) return Math.round(startedNow - stopAskedAt);
   const ms = old === null || !wasTried ? Number.NaN : Date.parse(startedAt) - Date.parse(old.finishedAt);
   return Number.isFinite(ms) && ms >= 0 ? ms : null;
 }

@@ -8,8 +8,6 @@ import { rest, type Site } from './site.ts';
 
 /** How often a new container is looked at; ms. */
 const LOOK_MS = 200;
-/** Longest that one look by http or tcp takes; ms. */
-const PROBE_MS = 5_000;
 /** What an attempt that finds the deadline over already has for a look of its own, beyond `minHealthyTimeMs`; ms. */
 const LATE_MS = 5_000;
 
@@ -78,8 +76,7 @@ async function problemOf(site: Site, look: ContainerLook, probe: ContainerProbe 
   if (look.health.status === 'starting') return `its own health check says starting${said(look)}`;
   if (probe === null) return null;
   if (probe.type === 'exec') return execIn(site, look.id, probe.command);
-  const late = AbortSignal.timeout(PROBE_MS);
-  return lookOver(probe, site.signal === undefined ? late : AbortSignal.any([site.signal, late]));
+  return lookOver(probe, site.signal);
 }
 
 /** What the check printed; many print nothing. */

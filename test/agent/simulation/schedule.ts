@@ -10,7 +10,9 @@ import {
 import type { Report } from '../../../model/bus.ts';
 import { busKeys } from '../../../model/bus.ts';
 import type { KernelStep, Release, ReleaseRef, ServiceRelease, Step } from '../../../model/release.ts';
+import { releaseWork } from '../../../agent/host-work.ts';
 import { memberThing, SimHost, type HostFaults } from './sim-host.ts';
+import type { KernelFault } from './sim-kernel.ts';
 import { SimWorker, type Fence, type Mission, type ServiceMission } from './sim-worker.ts';
 import { Store } from './store.ts';
 import { World } from './world.ts';
@@ -76,7 +78,7 @@ export async function runSchedule(seed: number, options: ScheduleOptions = {}): 
       .catch((error: unknown) => world.violate(`the worker failed: ${String(error)}`));
   };
   startWorker();
-  planTrouble(world, { store, hosts, workers, startWorker });
+  planTrouble(world, { store, hosts, workers, startWorker, losesPower: hasKernel(release) });
 
   await world.run(() => false, FAULTY_MS);
   world.isFaulty = false;
@@ -101,9 +103,11 @@ export async function runSchedule(seed: number, options: ScheduleOptions = {}): 
 
 function makeRelease(world: World): Release {
   const { random } = world;
-  const steps = Array.from({ length: random.between(1, 4) }, (_, index): Step => {
+  const count = random.between(1, 4);
+  const kernelAt = random.chance(0.2) ? random.between(0, count - 1) : null;
+  const steps = Array.from({ length: count }, (_, index): Step => {
     const id = parseStepId(`s${index}`);
-    if (index === 0 && random.chance(0.2)) return { ...kernel, id };
+    if (index === kernelAt) return { ...kernel, id };
     if (index > 0 && random.chance(0.15)) return { id, type: 'reboot', timeoutMs: 5_000 };
     return { id, type: 'run', check: [], command: [], undo: [], probe: null, timeoutMs: 5_000 };
   });
@@ -158,18 +162,21 @@ function makeMission(world: World): Mission {
   };
 }
 
+const kernelFaults: readonly KernelFault[] = [null, null, null, null, 'panics', 'no agent', 'sick'];
+const hasKernel = ({ host }: Release): boolean => host.steps.some(({ type }) => type === 'kernel');
+
 function makeFaults({ random }: World, release: Release, { broken }: ScheduleOptions): HostFaults {
   const isFailing = random.chance(0.15);
   return {
     kills: random.between(0, 5),
     killShare: random.chance(0.5) ? 0.03 : 0.1,
     failing: isFailing
-      ? { index: random.between(0, release.host.steps.length - 1), afterEffect: random.chance(0.5) }
+      ? { index: random.between(0, releaseWork(release).steps.length - 1), afterEffect: random.chance(0.5) }
       : null,
     isUnhealthy: random.chance(0.05),
     undoFails: random.chance(0.05),
-    kernel: random.chance(0.6) ? null : random.chance(0.5) ? 'panics' : 'no agent',
-    powerShare: release.host.steps.some(({ type }) => type === 'kernel') ? 0.4 : 0,
+    kernel: kernelFaults[random.between(0, kernelFaults.length - 1)] ?? null,
+    powerShare: hasKernel(release) ? 0.4 : 0,
     fullShare: random.chance(0.1) ? 0.1 : 0,
     forgetsUnsynced: broken === 'disk forgets',
     staysOnKernel: broken === 'kernel stays',
@@ -190,13 +197,14 @@ type Trouble = {
   readonly hosts: readonly SimHost[];
   readonly workers: readonly SimWorker[];
   readonly startWorker: () => void;
+  readonly losesPower: boolean;
 };
 
 /**
  * A worker is suspended and another takes over; it wakes and finds itself fenced; orders of its time come back; it is
- * aborted; hosts are cut off from the bus; the bus is wiped.
+ * aborted; hosts are cut off from the bus; the bus is wiped; the power goes.
  */
-function planTrouble(world: World, { store, hosts, workers, startWorker }: Trouble): void {
+function planTrouble(world: World, { store, hosts, workers, startWorker, losesPower }: Trouble): void {
   const { random } = world;
   if (random.chance(0.5)) {
     world.after(random.between(200, 5_000), () => {
@@ -224,6 +232,13 @@ function planTrouble(world: World, { store, hosts, workers, startWorker }: Troub
       const host = hosts[random.between(0, hosts.length - 1)];
       const ms = random.between(500, 4_000);
       world.after(random.between(0, 4_000), () => host?.cutOff(ms));
+    }
+  }
+  // Also in the middle of a start, and on a kernel without an agent.
+  if (losesPower && random.chance(0.5)) {
+    for (let count = random.between(1, 3); count > 0; count -= 1) {
+      const host = hosts[random.between(0, hosts.length - 1)];
+      world.after(random.between(0, FAULTY_MS), () => host?.cutPower());
     }
   }
 }
@@ -257,13 +272,12 @@ function judge(world: World, { store, hosts, undoFails, mission, release, passed
   for (const host of hosts) {
     const phase = host.phase();
     const steps = release.host.steps.filter(({ type }) => type !== 'reboot' && type !== 'kernel');
-    const hasKernel = release.host.steps.some(({ type }) => type === 'kernel');
     const serviceWorks = host.state().works.filter(({ inEffect, service }) => inEffect && service !== null);
     const members = new Set(serviceWorks.flatMap(({ service }) => service?.containers ?? []).map(memberThing));
     const applied = steps.filter(({ id }) => host.things.get(id) === ref.version).length;
     const say = (what: string): void => world.violate(`${host.id} is ${phase}: ${what}`);
     if (phase === 'done' && applied !== steps.length) say(`only ${applied} of ${steps.length} steps are there`);
-    if (phase === 'done' && hasKernel && !host.kernel.isConfirmed) say('its kernel is not confirmed');
+    if (phase === 'done' && hasKernel(release) && !host.kernel.isConfirmed) say('its kernel is not confirmed');
     const leftover = host.kernel.leftover();
     // Before the upgrade, or, when the host was ordered again, before that order.
     const isOn = host.installed() === ref.version;

@@ -131,6 +131,8 @@ export class SimHost {
     this.#world.after(this.#world.random.between(50, 1_500), () => this.start());
   }
 
+  readonly cutPower = (): void => this.#reboot('by a loss of power');
+
   #end(why: string): void {
     this.#world.note(() => `${this.id}#${this.#process} killed ${why}`);
     this.#process += 1;

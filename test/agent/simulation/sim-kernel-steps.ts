@@ -3,12 +3,15 @@ import type { SimKernel } from './sim-kernel.ts';
 
 /** Takes time, in which the host may lose its agent or its power. */
 type Take = (what: string, ms?: number) => Promise<void>;
+/** Most time of one change to what a host starts; virtual ms. */
+const CHANGE_MS = 60;
 
 /** The steps of a host, with those of a kernel on the host's own. `isStuckOn`: a way back that goes on while the new one runs. */
 export function withKernel(
   steps: HostSteps,
   { kernel, take, isStuckOn }: { readonly kernel: SimKernel; readonly take: Take; readonly isStuckOn: boolean },
 ): HostSteps {
+  const change = (what: string): Promise<void> => take(what, CHANGE_MS);
   return {
     ...steps,
     check: async (step, place) => {
@@ -19,8 +22,8 @@ export function withKernel(
     capture: async (step, place) =>
       step.type === 'kernel' ? { was: kernel.running } : await steps.capture(step, place),
     apply: async (step, place) => {
-      if (step.type === 'kernel') return kernel.install((what) => take(what, 60));
-      if (step.type === 'confirm') return kernel.confirm((what) => take(what, 60));
+      if (step.type === 'kernel') return kernel.install(step.confirmWithinMs, change);
+      if (step.type === 'confirm') return kernel.confirm(change);
       return steps.apply(step, place);
     },
     verify: async (step, place) =>
@@ -30,11 +33,11 @@ export function withKernel(
     undo: async (step, place) => {
       if (step.type !== 'kernel' && step.type !== 'confirm') return steps.undo(step, place);
       await take(`undo ${step.id}`);
-      if (step.type === 'kernel') kernel.undo();
+      if (step.type === 'kernel') await kernel.undo(change);
     },
     settle: async (step, place) => {
       await steps.settle(step, place);
-      if (step.type === 'kernel') kernel.remove();
+      if (step.type === 'kernel') await kernel.remove(change);
     },
     needsRestart: ({ type }, { before }) =>
       Promise.resolve(!isStuckOn && type === 'kernel' && (before as { was: string }).was !== kernel.running),

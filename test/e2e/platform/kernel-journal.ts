@@ -20,6 +20,9 @@ export async function journalOf({ onHost }: Pick<KernelLab, 'onHost'>, host: str
     .map((line) => JSON.parse(line) as JournalLine);
 }
 
+/** With a tenth of a second. */
+export const seconds = (ms: number): number => Math.round(ms / 100) / 10;
+
 /** A kernel step is three of the host's: install, restart, confirm. */
 export function timeSplit(lines: readonly JournalLine[]): TimeSplit {
   const at = (type: string, index?: number): number => {
@@ -27,7 +30,6 @@ export function timeSplit(lines: readonly JournalLine[]): TimeSplit {
     if (found === undefined) throw new Error(`the journal has no ${type} of step ${index ?? 'none'}`);
     return found.at;
   };
-  const seconds = (ms: number): number => Math.round(ms / 100) / 10;
   return {
     install: seconds(at('stepFinished', 0) - at('stepStarted', 0)),
     restart: seconds(at('stepFinished', 1) - at('stepStarted', 1)),

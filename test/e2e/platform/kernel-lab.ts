@@ -1,7 +1,9 @@
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { docker } from '../../../lab/docker.ts';
 import { openLab, type Lab } from '../../../lab/lab.ts';
+import { containerName } from '../../../lab/paths.ts';
 import { ensureTemplate, readKernels } from '../../../lab/vm/template.ts';
 import { commandLine, type CommandLine } from './command-line.ts';
 import { repackKernel, type KernelSource, type KernelVariant } from './kernel-packages.ts';
@@ -41,6 +43,8 @@ export interface KernelLab extends AsyncDisposable, CommandLine {
   publish(release: KernelRelease): Promise<string>;
   standing(host: string): Promise<KernelStanding>;
   onHost(host: string, script: string): Promise<string>;
+  /** What the host has said on its serial port since then: boot loader, kernel, service manager. */
+  console(host: string, since: Date): Promise<string>;
 }
 
 export async function openKernelLab(name: string, hosts: number): Promise<KernelLab> {
@@ -60,6 +64,7 @@ export async function openKernelLab(name: string, hosts: number): Promise<Kernel
   return {
     ...{ lab, ...line, onHost, before: installed.kernel, after: next.kernel },
     publish: async (release) => publish(line, { ...release, source: next, folder }),
+    console: (host, since) => docker(['logs', `--since=${since.toISOString()}`, containerName(name, host)]),
     standing: async (host) => standingOf(await onHost(host, standingScript(next.package))),
     [Symbol.asyncDispose]: async () => {
       await lab.down(say);
@@ -113,7 +118,7 @@ const standingScript = (name: string): string =>
     'entry() { grub-editenv - list | sed -n "s/^$1=//p"; }',
     'echo "entry $(entry saved_entry)"',
     'echo "once $(entry next_entry)"',
-    'test -e /var/lib/refit/kernel-trial && echo trial || echo settled',
+    'test -e /etc/refit-kernel/trial && echo trial || echo settled',
     `echo "package $(dpkg-query --show --showformat='\${db:Status-Status} \${Version}' ${name} 2>/dev/null)"`,
     `echo "containers $(docker ps --format '{{.Names}}' | sort | tr '\\n' ' ')"`,
   ].join('\n');

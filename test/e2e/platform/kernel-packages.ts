@@ -21,7 +21,7 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What is left of a RAM disk that ends in the middle; bytes. */
-const CUT_BYTES = 1_000_000;
+const CUT_BYTES = 4_096;
 /** The head of a kernel's image, by which a boot loader knows it; bytes. */
 const HEAD_BYTES = 4_096;
 

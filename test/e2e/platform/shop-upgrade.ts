@@ -133,6 +133,6 @@ async function withTemporal<Result>(work: (temporal: TemporalConnection) => Prom
   try {
     return await work(temporal);
   } finally {
-    await temporal.connection.close();
+    await temporal.close();
   }
 }

@@ -58,7 +58,7 @@ export async function startNeighbour({ neighbours }: TemporalSite): Promise<Part
 
 /** Who has worked on the lab's upgrades, by what Temporal recorded of all its runs. */
 export async function whoWorked(): Promise<ReadonlySet<string>> {
-  const { client, connection } = await connectTemporal(loadFleet(lab.paths.fleetFile));
+  const { client, close } = await connectTemporal(loadFleet(lab.paths.fleetFile));
   const names = new Set<string>();
   for await (const { workflowId, runId } of client.workflow.list()) {
     const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
@@ -67,7 +67,7 @@ export async function whoWorked(): Promise<ReadonlySet<string>> {
       if (name != null) names.add(name);
     }
   }
-  await connection.close();
+  await close();
   return names;
 }
 
