@@ -15,7 +15,7 @@ const checkout = resolve(import.meta.dirname, '..');
  * Path of the bundled workflow code, bundled only if its sources have changed since: a worker starts a second earlier. The
  * upgrader's image has it ready.
  */
-export async function workflowBundle(folder = bundleFolder()): Promise<{ readonly codePath: string }> {
+export async function bundleWorkflows(folder = bundleFolder()): Promise<{ readonly codePath: string }> {
   const ready = process.env['REFIT_WORKFLOWS'] ?? '';
   if (ready !== '') return { codePath: ready };
   const codePath = join(folder, `${await sourcesKey()}.js`);

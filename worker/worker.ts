@@ -5,7 +5,7 @@ import type { Ports } from '../activities/ports.ts';
 import type { FleetId } from '../model/ids.ts';
 import { deploymentName } from '../model/upgrader.ts';
 import { taskQueue } from '../workflows/messages.ts';
-import { workflowBundle } from './bundle.ts';
+import { bundleWorkflows } from './bundle.ts';
 import type { OwnVersion } from './versions.ts';
 
 /** Activities at the same time: two whole waves, since each of them only waits for a host. */
@@ -39,7 +39,7 @@ export async function createRefitWorker(options: RefitWorkerOptions): Promise<Wo
     connection,
     namespace,
     taskQueue: taskQueue(fleet),
-    workflowBundle: await workflowBundle(bundleFolder),
+    workflowBundle: await bundleWorkflows(bundleFolder),
     activities,
     identity: version?.identity ?? `${hostname()}:${process.pid}`,
     ...(version !== null && { workerDeploymentOptions: versioned(fleet, version) }),

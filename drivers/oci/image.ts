@@ -22,6 +22,8 @@ export type Healthcheck = {
   readonly timeoutMs: number;
   /** Failures in a row until the container is unhealthy. */
   readonly retries: number;
+  /** From its start until it was healthy once, no longer than this, failures don't count; ms. */
+  readonly startPeriodMs?: number;
 };
 
 export type BuiltImage = {
@@ -86,11 +88,12 @@ function imageConfig(contents: ImageContents): object {
 }
 
 /** OCI's specification has no health check; engines read Docker's own field of the configuration, in nanoseconds. */
-const engineHealthcheck = ({ command, intervalMs, timeoutMs, retries }: Healthcheck): object => ({
+const engineHealthcheck = ({ command, intervalMs, timeoutMs, retries, startPeriodMs = 0 }: Healthcheck): object => ({
   Test: ['CMD', ...command],
   Interval: intervalMs * 1_000_000,
   Timeout: timeoutMs * 1_000_000,
   Retries: retries,
+  ...(startPeriodMs === 0 ? {} : { StartPeriod: startPeriodMs * 1_000_000 }),
 });
 
 function imageManifest(layers: readonly Layer[], config: Buffer): object {

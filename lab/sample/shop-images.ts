@@ -45,6 +45,8 @@ const CHECK_INTERVAL_MS = 2_000;
 const CHECK_TIMEOUT_MS = 5_000;
 /** One failed look on a busy machine is no illness. */
 const CHECK_RETRIES = 2;
+/** A busy machine takes that long to start them. */
+const START_PERIOD_MS = 60_000;
 
 /** Builds one of the shop's images in the folder `layout`; no Docker Engine is needed for it. */
 export async function buildShopImage(
@@ -85,5 +87,11 @@ export async function publishShopImages(
 
 function healthcheckOf(script: string): Healthcheck {
   const command = [...scriptCommand(script), 'check'];
-  return { command, intervalMs: CHECK_INTERVAL_MS, timeoutMs: CHECK_TIMEOUT_MS, retries: CHECK_RETRIES };
+  return {
+    command,
+    intervalMs: CHECK_INTERVAL_MS,
+    timeoutMs: CHECK_TIMEOUT_MS,
+    retries: CHECK_RETRIES,
+    startPeriodMs: START_PERIOD_MS,
+  };
 }

@@ -6,7 +6,7 @@ import { runSchedule, type ScheduleEnd } from './simulation/schedule.ts';
  * Schedules of one run; two dozen take a second. REFIT_SCHEDULES sets another number, REFIT_FIRST_SEED where they begin, else
  * anywhere; REFIT_SEED replays one schedule and prints what happened.
  */
-const SCHEDULES = Number(process.env['REFIT_SCHEDULES'] ?? (isNightly ? 20_000 : 1_500));
+const SCHEDULES = Number(process.env['REFIT_SCHEDULES'] ?? (isNightly ? 20_000 : 600));
 /** A slow machine may stop earlier, but not before this many. */
 const LEAST_SCHEDULES = Math.min(SCHEDULES, 3_000);
 const BUDGET_MS = 300_000;

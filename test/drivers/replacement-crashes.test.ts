@@ -11,7 +11,7 @@ import { startWorld, type World } from './replacing/world.ts';
 /** More changes than a way there and back has. */
 const MAX_POINTS = 30;
 /** Of so many changes one is tried in the ordinary run. */
-const APART = 2;
+const APART = 4;
 const moments = ['before', 'after'] as const;
 
 /**

@@ -14,7 +14,7 @@ import { startWorld, type World } from './replacing/world.ts';
 /** More changes than a replacement makes. */
 const MAX_POINTS = 20;
 /** Of so many changes one is tried in the ordinary run: odd, since every other kill is before a change, not during it. */
-const APART = 3;
+const APART = 5;
 
 describe('a replacement survives', () => {
   let world: World;

@@ -10,8 +10,8 @@ import { createStarted, get, makeImage, post, type Fields } from './replacing/im
 import { BY_ID, matrix, type Nets, type Run } from './replacing/matrix.ts';
 import { replace, wantedOf } from './replacing/replaced.ts';
 
-/** Containers of the ordinary run, of three times as many; each takes a second. */
-const SAMPLED = 12;
+/** Containers of the ordinary run, of six times as many; each takes a second. */
+const SAMPLED = 6;
 
 /** Networks of their own for each process of tests: subnets of a machine may not overlap. */
 const SUBNETS = 200;

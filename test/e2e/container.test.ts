@@ -2,6 +2,7 @@ import { afterEach, beforeAll, expect, test } from 'vitest';
 import { publishWebImage } from './platform/members.ts';
 import { lab, onHost, refit, refitJson } from './platform/refit.ts';
 import { eventually } from '../eventually.ts';
+import { isNightly } from '../nightly.ts';
 
 /** As `refit container upgrade --json` answers. */
 type ContainerUpgrade = {
@@ -111,7 +112,7 @@ test('a new container that never gets healthy is removed, the old one runs again
   expect(await names()).toEqual(['by-hand running']);
 });
 
-test('a worker killed while it replaces a container: the next one finishes it', async () => {
+test.skipIf(!isNightly)('a worker killed while it replaces a container: the next one finishes it', async () => {
   await startByHand();
   await refitJson(['container', 'upgrade', '--min-healthy', '3s', '--detach', 'host-1', 'by-hand', next]);
   await eventually(async () => (await names()).length === 2, { withinMs: 60_000, everyMs: 20 });

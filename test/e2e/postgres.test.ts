@@ -78,30 +78,36 @@ test.skipIf(!isNightly)('a release that fails on a host is rolled back on the wh
   for (const host of hosts) expect(await installedVersion(host)).toBe(before);
 });
 
-test('daisy-chain: the server is killed after the first baton and started later: every host ends at the new version', async () => {
-  const { reference, version } = await publishNext();
-  await put('host-1', HOLD_FILE);
-  const id = await start(reference, ['--install', 'daisy-chain']);
-  await untilHeld('host-1');
-  await site.server.kill();
+test.skipIf(!isNightly)(
+  'daisy-chain: the server is killed after the first baton and started later: every host ends at the new version',
+  async () => {
+    const { reference, version } = await publishNext();
+    await put('host-1', HOLD_FILE);
+    const id = await start(reference, ['--install', 'daisy-chain']);
+    await untilHeld('host-1');
+    await site.server.kill();
 
-  await removeFile('host-1', HOLD_FILE);
-  await eventually(async () => (await installedVersion('host-4')) === version, { withinMs: 60_000, everyMs: 200 });
-  await site.server.start();
+    await removeFile('host-1', HOLD_FILE);
+    await eventually(async () => (await installedVersion('host-4')) === version, { withinMs: 60_000, everyMs: 200 });
+    await site.server.start();
 
-  expect((await untilOver(id)).state).toBe('succeeded');
-  await everyStepOnce(version);
-});
+    expect((await untilOver(id)).state).toBe('succeeded');
+    await everyStepOnce(version);
+  },
+);
 
 test('a fleet of the same name in another namespace sees nothing of it, and its worker has taken none of its work', async () => {
   const list = async (env = {}): Promise<unknown> =>
     JSON.parse((await refit(['upgrades', 'list', '--json'], env)).stdout);
 
   expect(await list()).toMatchObject({
-    upgrades: [{ state: 'succeeded' }, ...(isNightly ? [{ state: 'rolledBack' }] : []), { state: 'succeeded' }],
+    upgrades: [...(isNightly ? [{ state: 'succeeded' }, { state: 'rolledBack' }] : []), { state: 'succeeded' }],
   });
   expect(await list(site.neighbours)).toEqual({ fleet: 'test', upgrades: [] });
-  expect(await whoWorked()).toEqual(new Set(workers.map(nameOf)));
+  // The one that was started last may have had nothing to do.
+  const worked = [...(await whoWorked())];
+  expect(workers.map(nameOf)).toEqual(expect.arrayContaining(worked));
+  expect(worked.length).toBeGreaterThanOrEqual(WORKERS);
   expect(neighbour.hasEnded()).toBe(false);
 });
 

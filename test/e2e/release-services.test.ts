@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, expect, test } from 'vitest';
-import { sample } from '../nightly.ts';
+import { isNightly } from '../nightly.ts';
 import { inventory } from './platform/inventory.ts';
 import {
   memberContainers,
@@ -55,7 +55,7 @@ const web = (version: string, more = ''): string => `services:
     health: { minHealthyTime: 500ms, deadline: 15s }
 ${more}`;
 
-test.each(sample('modes of a service', ['inPlace', 'agent'], 1))(
+test.skipIf(!isNightly).each(['inPlace', 'agent'])(
   'a release’s service follows its hosts (mode %s), and a second start finds all of it there',
   async (mode) => {
     await startMembers(images.get('1.0.0') ?? '');

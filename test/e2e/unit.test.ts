@@ -56,7 +56,7 @@ import {
 // end it makes room.
 
 /** Requests over a cutover and a return. */
-const MANY = isNightly ? 100_000 : 5_000;
+const MANY = isNightly ? 100_000 : 2_000;
 /** On two processors that others use as well; alone they need a minute. ms. */
 const MANY_WITHIN_MS = 600_000;
 /** As the sample's release has it; ms. */

@@ -4,9 +4,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { bundleWorkflows } from '../../worker/bundle.ts';
 import { replayAll, type ReplayOptions } from '../../worker/replay/replay.ts';
 import { historiesFolder, parseRuns } from '../workflows/record.ts';
-import { bundleWorkflows, installRuntime } from '../workflows/world.ts';
+import { installRuntime } from '../workflows/world.ts';
 import { bundleOther, bundleWaiting, type Waiting } from './waiting/bundle.ts';
 
 const address = inject('temporalAddress');

@@ -21,8 +21,8 @@ import type { Kill, Sight } from './killed-unit/kills.ts';
  */
 const UPGRADE_MS = 900_000;
 
-/** Kills of an upgrade, and of one that returns, in the ordinary run: a sixth of all. */
-const SAMPLED = 4;
+/** Kills of an upgrade, and of one that returns, in the ordinary run: a twelfth of all. */
+const SAMPLED = 2;
 
 const points = ['before', 'during', 'after'] as const;
 type Point = (typeof points)[number];

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { parseFleetId } from '../../model/ids.ts';
 import { createPorts } from '../../worker/ports.ts';
-import { workflowBundle } from '../../worker/bundle.ts';
+import { bundleWorkflows } from '../../worker/bundle.ts';
 import { openWorkerVersions } from '../../worker/versions.ts';
 import { createRefitWorker } from '../../worker/worker.ts';
 import { eventually } from '../eventually.ts';
@@ -138,8 +138,8 @@ describe('the worker in a process', () => {
   it('bundles the workflows once for the same sources', async () => {
     const own = await mkdtemp(join(folder, 'bundles-'));
 
-    const first = await workflowBundle(own);
-    const second = await workflowBundle(own);
+    const first = await bundleWorkflows(own);
+    const second = await bundleWorkflows(own);
 
     expect(second).toEqual(first);
     expect(await readdir(own)).toHaveLength(1);

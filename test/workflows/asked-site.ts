@@ -8,6 +8,7 @@ import { busKeys } from '../../model/bus.ts';
 import { serviceOf, type Fleet } from '../../model/fleet.ts';
 import { parseServiceId, parseUnitId } from '../../model/ids.ts';
 import { taskQueue } from '../../workflows/messages.ts';
+import { bundleWorkflows } from '../../worker/bundle.ts';
 import { makeAlive, RELEASE } from '../client/bus-values.ts';
 import type { ContractSite } from '../client/fleet-client-contract.ts';
 import { createFakeActivities } from '../fakes/activities.ts';
@@ -18,7 +19,7 @@ import { startEtcd, type EtcdCluster } from '../parts/etcd.ts';
 import { OPERATOR } from '../parts/fleet-api.ts';
 import { startRegistry, type TestRegistry } from '../parts/registry.ts';
 import { folderWith, smallAgent, smallManifest } from '../release/folder.ts';
-import { bundleWorkflows, installRuntime } from './world.ts';
+import { installRuntime } from './world.ts';
 
 /** Hosts and agents in memory; Temporal, etcd and the registry are real. */
 export type AskedSite = ContractSite & { readonly fleet: Fleet };

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(async () => world.close());
 
-const seeds = chanceSeeds('upgrades by chance', 12, 4);
+const seeds = chanceSeeds('upgrades by chance', 12, 3);
 const LONG_MS = 120_000;
 
 describe('any failures and any commands', () => {

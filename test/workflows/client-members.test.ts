@@ -11,12 +11,13 @@ import { serviceOf, type Fleet } from '../../model/fleet.ts';
 import { parseDigest, parseHostId, parseServiceId, type FleetId } from '../../model/ids.ts';
 import { defaultServicePolicy } from '../../model/service.ts';
 import { taskQueue } from '../../workflows/messages.ts';
+import { bundleWorkflows } from '../../worker/bundle.ts';
 import { eventually } from '../eventually.ts';
 import { createFakeActivities } from '../fakes/activities.ts';
 import { FakeFleet } from '../fakes/fake-fleet.ts';
 import { OLD_IMAGE } from '../fakes/fake-members.ts';
 import { startTemporal, type TestTemporal } from '../parts/temporal.ts';
-import { bundleWorkflows, installRuntime } from './world.ts';
+import { installRuntime } from './world.ts';
 
 /** Longest until an upgrade in memory is over; ms. */
 const WITHIN_MS = 40_000;

@@ -13,9 +13,10 @@ import type { Fleet } from '../../model/fleet.ts';
 import { parseFleetId, parseUnitId, parseUpgradeId } from '../../model/ids.ts';
 import { defaultUnitPolicy } from '../../model/unit.ts';
 import { taskQueue } from '../../workflows/messages.ts';
+import { bundleWorkflows } from '../../worker/bundle.ts';
 import { eventually } from '../eventually.ts';
 import { releaseRef } from '../fakes/release.ts';
-import { bundleWorkflows, installRuntime } from './world.ts';
+import { installRuntime } from './world.ts';
 
 /** Longest until an upgrade that does nothing is over; ms. */
 const WITHIN_MS = 40_000;

@@ -8,11 +8,12 @@ import { parseHostId, parseUpgradeId, type FleetId, type UpgradeId } from '../..
 import { defaultPolicy } from '../../model/policy.ts';
 import type { Progress } from '../../model/upgrade.ts';
 import { fleetWorkflowId, taskQueue } from '../../workflows/messages.ts';
+import { bundleWorkflows } from '../../worker/bundle.ts';
 import { eventually } from '../eventually.ts';
 import { createFakeActivities } from '../fakes/activities.ts';
 import { FakeFleet } from '../fakes/fake-fleet.ts';
 import { startTemporal, type TestTemporal } from '../parts/temporal.ts';
-import { bundleWorkflows, installRuntime } from './world.ts';
+import { installRuntime } from './world.ts';
 
 /** Longest until a worker or a server that came back is at work again; ms. */
 const WITHIN_MS = 40_000;

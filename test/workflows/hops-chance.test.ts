@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(async () => world.close());
 
-const seeds = chanceSeeds('upgrades over hops by chance', 12, 4);
+const seeds = chanceSeeds('upgrades over hops by chance', 12, 3);
 const LONG_MS = 120_000;
 const START = '1.0.0';
 const TARGET = '2.0.0';

@@ -2,8 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { beforeAll, expect, test } from 'vitest';
+import { bundleWorkflows } from '../../worker/bundle.ts';
 import { behaviours, historiesFolder, parseRuns, type RecordedRun } from './record.ts';
-import { bundleWorkflows, installRuntime } from './world.ts';
+import { installRuntime } from './world.ts';
 
 const names = readdirSync(historiesFolder).map((file) => basename(file, '.json'));
 

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(async () => world.close());
 
-const seeds = chanceSeeds('services by chance', 16, 5);
+const seeds = chanceSeeds('services by chance', 16, 3);
 /** Commands that an operator gives at random before only answering what is asked. */
 const COMMANDS = 4;
 /** Answers after which an operator gives up. */

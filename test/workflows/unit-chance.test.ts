@@ -20,7 +20,7 @@ afterAll(async () => {
   await world.close();
 });
 
-const seeds = chanceSeeds('units by chance', 24, 8);
+const seeds = chanceSeeds('units by chance', 24, 4);
 /** Commands that an operator gives at random before only answering what is asked. */
 const COMMANDS = 3;
 /** Answers after which an operator gives up, by a way back and then for good. */

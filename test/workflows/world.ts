@@ -1,8 +1,8 @@
 import { Client, Connection } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { FleetId } from '../../model/ids.ts';
 import type { Policy } from '../../model/policy.ts';
-import { workflowBundle as bundledWorkflows } from '../../worker/bundle.ts';
+import { bundleWorkflows } from '../../worker/bundle.ts';
 import { createFakeActivities } from '../fakes/activities.ts';
 import { FakeFleet } from '../fakes/fake-fleet.ts';
 import { startUpgrade, type Upgrade } from './upgrade.ts';
@@ -88,9 +88,6 @@ export async function openWorld(address: string, parts: WorldParts = {}): Promis
     },
   };
 }
-
-/** The workflows as a worker runs them; bundled once for all test files. */
-export const bundleWorkflows = (): Promise<WorkflowBundleOption> => bundledWorkflows();
 
 /** Once a process, before anything else of the SDK's worker. */
 export function installRuntime(): void {

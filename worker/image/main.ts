@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { buildUpgrader } from '../../drivers/upgrader/image.ts';
 import type { ProgramSources } from '../../drivers/upgrader/programs.ts';
-import { workflowBundle } from '../bundle.ts';
+import { bundleWorkflows } from '../bundle.ts';
 import { withoutMachine } from './source-map.ts';
 
 const checkout = resolve(import.meta.dirname, '..', '..');
@@ -23,7 +23,7 @@ async function main(layout: string | undefined): Promise<void> {
   if (layout === undefined) throw new Error('expected the folder of the OCI layout');
   const work = await mkdtemp(join(tmpdir(), 'refit-upgrader-'));
   try {
-    const { codePath } = await workflowBundle();
+    const { codePath } = await bundleWorkflows();
     const built = await buildUpgrader(
       {
         checkout,

@@ -5,7 +5,7 @@ import { findFleetFile, loadFleet } from '../../drivers/fleet-file.ts';
 import { temporalAccess, type TemporalAccess } from '../../drivers/temporal-access.ts';
 import type { FleetId } from '../../model/ids.ts';
 import { taskQueue } from '../../workflows/messages.ts';
-import { workflowBundle } from '../bundle.ts';
+import { bundleWorkflows } from '../bundle.ts';
 import { replayAll, type Replayed } from './replay.ts';
 
 /** As the command line's: wrong input 2, a service that can't be reached 3. 1: some run can't be gone on with. */
@@ -31,7 +31,7 @@ async function main(): Promise<void> {
         client,
         taskQueue: taskQueue(opened.fleet),
         corpus: process.env['REFIT_CORPUS'] ?? null,
-        workflowBundle: await workflowBundle(),
+        workflowBundle: await bundleWorkflows(),
       }),
     );
   } finally {

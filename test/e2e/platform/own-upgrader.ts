@@ -8,7 +8,7 @@ import { loadFleet } from '../../../drivers/fleet-file.ts';
 import { createRegistry } from '../../../drivers/registry.ts';
 import { buildRelease, type AgentBundle } from '../../../drivers/release/build.ts';
 import { openLab, type Lab } from '../../../lab/lab.ts';
-import { workflowBundle } from '../../../worker/bundle.ts';
+import { bundleWorkflows } from '../../../worker/bundle.ts';
 import { commandLine, type CommandLine } from './command-line.ts';
 import type { Upgrade } from './refit.ts';
 import { manifest, type TestRelease } from './release.ts';
@@ -99,7 +99,7 @@ async function otherAgent(other: NonNullable<OwnRelease['agent']> | null): Promi
 
 /** A recorded run's first activity has another name in it. */
 async function brokenWorkflows(): Promise<string> {
-  const { codePath } = await workflowBundle();
+  const { codePath } = await bundleWorkflows();
   const code = await readFile(codePath, 'utf8');
   const broken = code.replaceAll('claimEpoch(', 'claimAnotherEpoch(');
   if (broken === code) throw new Error(`${codePath} does not ask for the epoch any more`);

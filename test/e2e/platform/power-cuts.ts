@@ -133,6 +133,23 @@ async function cutPower({ lab }: KernelLab, host: string, due: Due): Promise<'at
   return isDue.written ? 'at the record' : 'at the end';
 }
 
+type Loss = { readonly site: KernelLab; readonly host: string; readonly cut: Cut };
+
+/** Goes a way on which the power goes; returns what that answers. */
+export async function cutMeanwhile<Result>({ site, host, cut }: Loss, go: () => Promise<Result>): Promise<Result> {
+  const what = `${host}: ${cutText(cut)}`;
+  await watchRecords(site, host, cut);
+  const over = new AbortController();
+  const [answer, when] = await Promise.all([
+    go().finally(() => over.abort()),
+    cutPower(site, host, { delayMs: cut.delayMs, over: over.signal }),
+  ]);
+  console.info(`${what} (${when})`);
+  // Past its last record a way is over as soon as it is told.
+  if (cut.record < RECORDS[cut.way]) expect(when, what).toBe('at the record');
+  return answer;
+}
+
 type Ended = { readonly state: string; readonly error: string | null };
 
 /** The host is on one kernel or the other afterwards, whole, and says so; before, it is brought to where the way begins. */
@@ -143,22 +160,15 @@ export async function losePower(ways: Ways, host: string, cut: Cut): Promise<voi
   const { running } = await site.standing(host);
   if (running !== from) expect((await goWay(ways, host, first)).exitCode, first).toBe(0);
   const what = `${host}: ${cutText(cut)}`;
-  await watchRecords(site, host, cut);
-  const over = new AbortController();
-  const [answer, when] = await Promise.all([
-    goWay(ways, host, cut.way).finally(() => over.abort()),
-    cutPower(site, host, { delayMs: cut.delayMs, over: over.signal }),
-  ]);
+  const answer = await cutMeanwhile({ site, host, cut }, () => goWay(ways, host, cut.way));
   if (answer.stdout === '') throw new Error(`${what}: refit ended with ${answer.exitCode}: ${answer.stderr}`);
   const ended = JSON.parse(answer.stdout) as Ended;
 
   const found = await eventually(() => site.standing(host), { withinMs: WAY_WITHIN_MS, everyMs: 1_000 });
   const last = (await journalOf(site, host)).at(-1);
   await site.onHost(host, `systemctl disable --now record-watch; rm -f ${WATCHED}`);
-  console.info(`${what} (${when}):`, ended.state, found.running, ended.error ?? '');
+  console.info(`${what}:`, ended.state, found.running, ended.error ?? '');
   expect(endsOf(cut), what).toContain(ended.state);
-  // Past its last record a way is over as soon as it is told.
-  if (cut.record < RECORDS[cut.way]) expect(when, what).toBe('at the record');
   expect(await site.onHost(host, 'dpkg --audit'), what).toBe('');
   expect(last?.body, what).toMatchObject({ type: 'finished', phase: ended.state });
   const kernel = ended.state === 'done' ? site.after : site.before;
