@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa, type Options } from 'execa';
 import { describe, expect, it } from 'vitest';
+import { sample } from '../nightly.ts';
 
 const program = fileURLToPath(new URL('../../bin/refit.mjs', import.meta.url));
 /** A folder without a fleet file in it or above. */
@@ -76,27 +77,33 @@ describe('the command line', () => {
     expect(stdout).toContain('Exit codes: 0 done');
   });
 
-  it.each([
-    'upgrade',
-    'upgrades show',
-    'upgrades watch',
-    'upgrades history',
-    'container upgrade',
-    'service upgrade',
-    'service status',
-    'service rollback',
-    'unit upgrade',
-    'unit status',
-    'unit approve',
-    'unit delete-standby',
-    'plan',
-    'pause',
-    'approve',
-    'rollback',
-    'retry',
-    'fleet status',
-    'dev',
-  ])('has examples in the help of %s', async (command) => {
+  it.each(
+    sample(
+      'commands with help',
+      [
+        'upgrade',
+        'upgrades show',
+        'upgrades watch',
+        'upgrades history',
+        'container upgrade',
+        'service upgrade',
+        'service status',
+        'service rollback',
+        'unit upgrade',
+        'unit status',
+        'unit approve',
+        'unit delete-standby',
+        'plan',
+        'pause',
+        'approve',
+        'rollback',
+        'retry',
+        'fleet status',
+        'dev',
+      ],
+      6,
+    ),
+  )('has examples in the help of %s', async (command) => {
     const { exitCode, stdout } = await refit([...command.split(' '), '--help']);
 
     expect(exitCode).toBe(0);
@@ -105,32 +112,54 @@ describe('the command line', () => {
     expect(stdout).toContain('--fleet <file>');
   });
 
-  it.each([
-    ['an unknown command', ['upgrad', 'x'], 'unknown command'],
-    ['an unknown option', ['fleet', '--bogus'], "unknown option '--bogus'"],
-    ['a missing argument', ['plan'], "missing required argument 'reference'"],
-    ['an upgrade to nothing', ['upgrade'], 'or give --plan FILE'],
-    ['a plan and a release', ['upgrade', 'x:1', '--plan', 'p.json'], 'leave out x:1'],
-    ['a plan and a policy', ['upgrade', '--plan', 'p.json', '--step', '--id', 'a'], 'leave out --step, or plan again'],
-    ['a plan that is not there', ['upgrade', '--plan', 'no-such.json'], 'no-such.json'],
-    ['a file that is no plan', ['upgrade', '--plan', noPlan], `${noPlan}:1:3: v: expected 1, got 7`],
-    [
-      'an answer about edited files that there is not',
-      ['retry', 'lab-1', 'host-1', '--edited', 'merge'],
-      'keep, replace',
-    ],
-    ['an argument too many', ['upgrades', 'show', 'a', 'b'], 'too many arguments'],
-    ['a bad option value', ['upgrade', 'x:1', '--waves', '0'], 'A wave has at least one host.'],
-    ['an id that can be none', ['pause', 'Lab 1'], 'expected an upgrade name'],
-    ['options that contradict each other', ['plan', 'x:1', '--install', 'serial', '--waves', '1'], '--install waves'],
-    ['an option where a host is due', ['container', 'upgrade', '--bogus', 'h', 'c', 'x:1'], "unknown option '--bogus'"],
-    ['an unknown option of a service', ['service', 'upgrade', 'web', 'x:1', '--bogus'], "unknown option '--bogus'"],
-    ['a name that no service has', ['service', 'status', 'My Web'], 'expected a service name'],
-    ['an error rate of a unit that is none', ['unit', 'upgrade', 'shop', 'x:1', '--max-error-rate', '2'], 'or none'],
-    ['a name that no unit has', ['unit', 'delete-standby', 'My Shop'], 'expected a unit name'],
-    ['no fleet file', ['fleet'], 'expected this file in'],
-    ['no fleet file to serve', ['dev'], 'expected this file in'],
-  ])('refuses %s as wrong input', async (_, argv, message) => {
+  it.each(
+    sample(
+      'wrong inputs',
+      [
+        ['an unknown command', ['upgrad', 'x'], 'unknown command'],
+        ['an unknown option', ['fleet', '--bogus'], "unknown option '--bogus'"],
+        ['a missing argument', ['plan'], "missing required argument 'reference'"],
+        ['an upgrade to nothing', ['upgrade'], 'or give --plan FILE'],
+        ['a plan and a release', ['upgrade', 'x:1', '--plan', 'p.json'], 'leave out x:1'],
+        [
+          'a plan and a policy',
+          ['upgrade', '--plan', 'p.json', '--step', '--id', 'a'],
+          'leave out --step, or plan again',
+        ],
+        ['a plan that is not there', ['upgrade', '--plan', 'no-such.json'], 'no-such.json'],
+        ['a file that is no plan', ['upgrade', '--plan', noPlan], `${noPlan}:1:3: v: expected 1, got 7`],
+        [
+          'an answer about edited files that there is not',
+          ['retry', 'lab-1', 'host-1', '--edited', 'merge'],
+          'keep, replace',
+        ],
+        ['an argument too many', ['upgrades', 'show', 'a', 'b'], 'too many arguments'],
+        ['a bad option value', ['upgrade', 'x:1', '--waves', '0'], 'A wave has at least one host.'],
+        ['an id that can be none', ['pause', 'Lab 1'], 'expected an upgrade name'],
+        [
+          'options that contradict each other',
+          ['plan', 'x:1', '--install', 'serial', '--waves', '1'],
+          '--install waves',
+        ],
+        [
+          'an option where a host is due',
+          ['container', 'upgrade', '--bogus', 'h', 'c', 'x:1'],
+          "unknown option '--bogus'",
+        ],
+        ['an unknown option of a service', ['service', 'upgrade', 'web', 'x:1', '--bogus'], "unknown option '--bogus'"],
+        ['a name that no service has', ['service', 'status', 'My Web'], 'expected a service name'],
+        [
+          'an error rate of a unit that is none',
+          ['unit', 'upgrade', 'shop', 'x:1', '--max-error-rate', '2'],
+          'or none',
+        ],
+        ['a name that no unit has', ['unit', 'delete-standby', 'My Shop'], 'expected a unit name'],
+        ['no fleet file', ['fleet'], 'expected this file in'],
+        ['no fleet file to serve', ['dev'], 'expected this file in'],
+      ],
+      8,
+    ),
+  )('refuses %s as wrong input', async (_, argv, message) => {
     const { exitCode, stdout, stderr } = await refit(argv);
 
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
@@ -144,17 +173,27 @@ describe('the command line', () => {
     expect(JSON.parse(stdout)).toEqual({ error: "error: unknown option '--bogus'", exitCode: 2 });
   });
 
-  it.each([
-    ['Temporal', ['upgrades'], 'temporal at 127.0.0.1:1 does not answer'],
-    ['etcd', ['fleet', 'status', '--json'], 'etcd at http://127.0.0.1:1 does not answer'],
-    ['the registry', ['plan', 'registry.lab:5000/sample:2.0.0'], 'registry.lab:5000'],
-    ['Temporal for a container', ['container', 'rollback', 'host-1', 'db'], 'temporal at 127.0.0.1:1 does not answer'],
-    ['Temporal for a service', ['service', 'pause', 'web'], 'temporal at 127.0.0.1:1 does not answer'],
-    ['an engine', ['service', 'status', 'web'], 'not seen: host host-1: '],
-    ['Temporal for a unit', ['unit', 'rollback', 'shop'], 'temporal at 127.0.0.1:1 does not answer'],
-    ['an engine for a unit', ['unit', 'status', 'shop'], 'not seen: host host-1: '],
-    ['a unit’s load balancer', ['unit', 'status', 'shop'], '127.0.0.1:2'],
-  ])('says that %s can’t be reached, where, and ends with 3', async (_, argv, message) => {
+  it.each(
+    sample(
+      'what is not reached',
+      [
+        ['Temporal', ['upgrades'], 'temporal at 127.0.0.1:1 does not answer'],
+        ['etcd', ['fleet', 'status', '--json'], 'etcd at http://127.0.0.1:1 does not answer'],
+        ['the registry', ['plan', 'registry.lab:5000/sample:2.0.0'], 'registry.lab:5000'],
+        [
+          'Temporal for a container',
+          ['container', 'rollback', 'host-1', 'db'],
+          'temporal at 127.0.0.1:1 does not answer',
+        ],
+        ['Temporal for a service', ['service', 'pause', 'web'], 'temporal at 127.0.0.1:1 does not answer'],
+        ['an engine', ['service', 'status', 'web'], 'not seen: host host-1: '],
+        ['Temporal for a unit', ['unit', 'rollback', 'shop'], 'temporal at 127.0.0.1:1 does not answer'],
+        ['an engine for a unit', ['unit', 'status', 'shop'], 'not seen: host host-1: '],
+        ['a unit’s load balancer', ['unit', 'status', 'shop'], '127.0.0.1:2'],
+      ],
+      4,
+    ),
+  )('says that %s can’t be reached, where, and ends with 3', async (_, argv, message) => {
     const { exitCode, stderr } = await refit(argv, { env: { REFIT_FLEET: writeFleet() } });
 
     expect(stderr).toContain(message);

@@ -3,12 +3,15 @@ import { z } from 'zod';
 import { EngineConnection } from '../../drivers/docker/connection.ts';
 import { isOwnLabel, type ContainerSettings } from '../../model/replacement.ts';
 import { matching } from '../matching.ts';
+import { sample } from '../nightly.ts';
 import { startEngine, type TestEngine } from '../parts/engine.ts';
 import { get, makeImage, post, type Fields } from './replacing/images.ts';
 import { replace, wantedOf } from './replacing/replaced.ts';
 
 const BASE = 'base:1';
 const INTERVAL_NS = 500_000_000;
+/** Ways to start of the ordinary run. */
+const STARTS = 5;
 const RUN = 'exec /bin/busybox sleep 9999';
 
 const old: Fields = {
@@ -225,7 +228,7 @@ describe('what the image gives and what a person set', () => {
     ],
   ];
 
-  test.for(starts)('starts %s', async ([, set, settings, expected]) => {
+  test.for(sample('ways to start', starts, STARTS))('starts %s', async ([, set, settings, expected]) => {
     const sleeps = { ...old, Entrypoint: ['/bin/busybox', 'sleep', '9999'], Cmd: ['1'] };
     if (set.image === 'sleeps:1') await makeImage(connection, { base: BASE, name: set.image, config: sleeps });
 

@@ -58,14 +58,14 @@ export function describeWorkerVersions(open: () => Promise<VersionsWorld> | Vers
     const { versions, startWorker, startRun } = await openWorld();
     const { identity } = await startWorker(FIRST);
     await eventually(async () => expect((await find(versions, FIRST)).workers).toEqual([identity]));
-    await versions.setCurrent(FIRST, signal);
+    await makeCurrent(versions, FIRST);
     const old = await startRun();
     await eventually(async () => expect((await find(versions, FIRST)).openRuns).toBe(1));
 
     await startWorker(NEXT);
     await eventually(async () => expect((await find(versions, NEXT)).workers).toHaveLength(1));
     const beforeSwitch = await currentOf(versions);
-    await versions.setCurrent(NEXT, signal);
+    await makeCurrent(versions, NEXT);
     await versions.setCurrent(NEXT, signal);
     await startRun();
 
@@ -81,12 +81,12 @@ export function describeWorkerVersions(open: () => Promise<VersionsWorld> | Vers
     const { versions, startWorker, startRun } = await openWorld();
     await startWorker(FIRST);
     await eventually(async () => expect((await find(versions, FIRST)).workers).toHaveLength(1));
-    await versions.setCurrent(FIRST, signal);
+    await makeCurrent(versions, FIRST);
     const { run, wake } = await startRun();
     await eventually(async () => expect((await find(versions, FIRST)).openRuns).toBe(1));
     await startWorker(NEXT);
     await eventually(async () => expect((await find(versions, NEXT)).workers).toHaveLength(1));
-    await versions.setCurrent(NEXT, signal);
+    await makeCurrent(versions, NEXT);
 
     await versions.moveOn(run, signal);
     await versions.moveOn(run, signal);
@@ -101,6 +101,10 @@ export function describeWorkerVersions(open: () => Promise<VersionsWorld> | Vers
     await expect(versions.list(AbortSignal.abort(new Error('given up')))).rejects.toThrow();
   });
 }
+
+/** The server hears of a worker's questions for activities and for workflows one after the other, and refuses it in between. */
+const makeCurrent = async (versions: WorkerVersions, build: BuildId): Promise<void> =>
+  eventually(async () => versions.setCurrent(build, signal));
 
 async function find(versions: WorkerVersions, build: BuildId): Promise<WorkerVersion> {
   const list = await versions.list(signal);

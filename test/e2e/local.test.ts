@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { loadFleet } from '../../drivers/fleet-file.ts';
 import { eventually } from '../eventually.ts';
 import { isNightly } from '../nightly.ts';
+import { LOOK_EVERY_MS } from './platform/command-line.ts';
 import { BREAK_FILE, HOLD_FILE } from './platform/release.ts';
 import { lab, onHost, put, refit, refitJson, removeFile, type Upgrade } from './platform/refit.ts';
 import {
@@ -59,8 +60,14 @@ async function withNothingElse<Result>(work: () => Promise<Result>): Promise<Res
   }
 }
 
-const statusOf = async (host: string): Promise<Status['hosts'][number] | undefined> =>
-  (await refitJson<Status>(['fleet', 'status'])).hosts.find(({ name }) => name === host);
+/** Until the fleet sees the host so. */
+async function untilSeen(standing: Partial<Status['hosts'][number]>): Promise<void> {
+  const look = async (): Promise<void> => {
+    const { hosts } = await refitJson<Status>(['fleet', 'status']);
+    expect(hosts.find(({ name }) => name === HOST)).toMatchObject(standing);
+  };
+  await eventually(look, { everyMs: LOOK_EVERY_MS });
+}
 
 /** The options and the environment with which Docker's own command line would reach the host's engine. */
 async function engineOf(
@@ -87,7 +94,7 @@ test('with worker, Temporal and etcd away a host is upgraded by its engine and t
   expect(JSON.parse(answer.stdout)).toMatchObject({ state: 'done', from: `test-platform ${base.version}` });
   expect(await installedVersion(HOST)).toBe(version);
   expect(await installedVersion('host-1')).toBe(base.version);
-  await eventually(async () => (await statusOf(HOST))?.version === version && (await statusOf(HOST))?.alive === true);
+  await untilSeen({ version, alive: true });
   const upgrade = await refitJson<Upgrade>(['upgrade', reference]);
   expect(upgrade.hosts.find(({ name }) => name === HOST)).toMatchObject({ state: 'alreadyThere' });
   await everyStepOnce(version);
@@ -108,7 +115,7 @@ test.skipIf(!isNightly)(
   },
 );
 
-test('a host that boots in the middle is waited for and followed to its end', async () => {
+test.skipIf(!isNightly)('a host that boots in the middle is waited for and followed to its end', async () => {
   const { version } = await publishNext({ withReboot: true });
 
   const answer = await refit(['host', 'upgrade', '--local', tagOf(version), '--host', HOST]);
@@ -129,7 +136,7 @@ test.skipIf(!isNightly)('a local upgrade is taken back the same way', async () =
 
   expect(ended).toMatchObject({ state: 'reverted', error: null });
   expect(await installedVersion(HOST)).toBe(before);
-  await eventually(async () => (await statusOf(HOST))?.version === before);
+  await untilSeen({ version: before });
 });
 
 test('a downgrade, and a host that is at work for the fleet, are refused: exit code 2', async () => {

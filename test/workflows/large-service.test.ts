@@ -3,6 +3,7 @@ import { MAX_MEMBERS, MAX_ORDERED, type ServicePolicy } from '../../model/servic
 import { worstHistory } from '../../model/service-history.ts';
 import type { FakeFleet } from '../fakes/fake-fleet.ts';
 import { OLD_IMAGE } from '../fakes/fake-members.ts';
+import { isNightly } from '../nightly.ts';
 import { expectSmallDetails, expectSmallPayloads } from './history-size.ts';
 import { makeInput, NEW_IMAGE, startService, type ServiceChanges, type ServiceUpgrade } from './service-upgrade.ts';
 import { openWorld, type World } from './world.ts';
@@ -47,7 +48,7 @@ test(
   LONG_MS,
 );
 
-test(
+test.skipIf(!isNightly)(
   'a failure in the last phase takes all 200 back, and the record has it first',
   async () => {
     const fleet = manyMembers();
@@ -65,7 +66,7 @@ test(
   LONG_MS,
 );
 
-test(
+test.skipIf(!isNightly)(
   'all 200 at once are stopped before the first new one starts, though not all are asked in the same moment',
   async () => {
     const fleet = manyMembers();

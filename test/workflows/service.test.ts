@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { eventually } from '../eventually.ts';
 import type { FakeFleet } from '../fakes/fake-fleet.ts';
 import { OLD_IMAGE } from '../fakes/fake-members.ts';
 import { addSix, events, inPairs, memberStates, NEW_IMAGE, startService } from './service-upgrade.ts';
@@ -57,14 +58,14 @@ describe('in phases', () => {
     const upgrade = await startService(world, fleet, { policy: inPairs });
 
     const during = await upgrade.until(({ members }) => members[0]?.stage === 'replacing');
-    const told = new Map(fleet.members.told);
+    const both = new Map(['host-1/web-1', 'host-1/web-2'].map((name) => [name, 'Updating']));
+    await eventually(() => expect(fleet.members.told).toEqual(both));
     fleet.members.held.clear();
     fleet.changed('let go');
     await upgrade.end();
 
     expect(memberStates(during)).toMatchObject({ 'host-1/web-1': 'Updating', 'host-2/web-1': 'Active' });
     expect(during.waiting[0]).toMatchObject({ host: 'host-1', movedOnBy: expect.stringContaining('engine') as string });
-    expect(told).toEqual(new Map(['host-1/web-1', 'host-1/web-2'].map((name) => [name, 'Updating'])));
     expect(fleet.members.told).toEqual(new Map());
   });
 

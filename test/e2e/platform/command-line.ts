@@ -2,6 +2,9 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Lab } from '../../../lab/lab.ts';
 
+/** What is waited for by asking again and again: each is a program of its own, and takes from what it asks about; ms. */
+export const LOOK_EVERY_MS = 1_000;
+
 export type Answer = { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
 
 /** The command line as an operator would run it, against one lab. */

@@ -4,7 +4,7 @@ import { SHOP } from '../../../lab/shop-frontends.ts';
 import type { Slot } from '../../../model/unit.ts';
 import { unitWorkflowId } from '../../../workflows/messages.ts';
 import { eventually } from '../../eventually.ts';
-import type { Answer } from './command-line.ts';
+import { LOOK_EVERY_MS, type Answer } from './command-line.ts';
 import { lab, refit, refitJson } from './refit.ts';
 
 /** As `refit unit status --json` tells of the latest upgrade, and `refit unit upgrade --json` of its own. */
@@ -64,7 +64,7 @@ export async function untilShop(holds: (upgrade: ShopUpgrade) => boolean): Promi
         last = (await shopStatus()).upgrade;
         return last !== null && holds(last) ? last : null;
       },
-      { withinMs: WITHIN_MS, everyMs: 100 },
+      { withinMs: WITHIN_MS, everyMs: LOOK_EVERY_MS },
     );
   } catch (error) {
     throw new Error(`the upgrade of the shop is ${JSON.stringify(last)}`, { cause: error });

@@ -2,6 +2,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '../../eventually.ts';
+import { LOOK_EVERY_MS } from './command-line.ts';
 import { BREAK_FILE, EFFECTS_FILE, HOLD_FILE, publish, type TestRelease } from './release.ts';
 import { lab, onHost, refit, refitJson, removeFile, showUpgrade, type Upgrade } from './refit.ts';
 
@@ -42,7 +43,7 @@ export async function untilUpgrade(id: string, holds: (upgrade: Upgrade) => bool
         last = await showUpgrade(id);
         return holds(last) ? last : null;
       },
-      { withinMs: UPGRADE_WITHIN_MS, everyMs: 200 },
+      { withinMs: UPGRADE_WITHIN_MS, everyMs: LOOK_EVERY_MS },
     );
   } catch (error) {
     throw new Error(`upgrade ${id} is ${JSON.stringify(last)}`, { cause: error });
