@@ -1,8 +1,9 @@
 import { defineConfig } from 'vitest/config';
 import { CountReporter } from './test/setup/count-reporter.ts';
 
-/** Test files at the same time: each of parts runs an etcd or an engine of its own beside it. */
+/** Test files at the same time. Those of parts run an etcd or an engine of their own beside them, and wait more than they work. */
 const FORKS = 2;
+const PART_FORKS = 3;
 
 /** A busy machine of two cores takes ten times as long as an idle one; these bounds end what hangs; ms. */
 const UNIT_TIMEOUT_MS = 120_000;
@@ -41,7 +42,7 @@ export default defineConfig({
           name: 'parts',
           include: ['test/{drivers,workflows,activities,worker}/**/*.test.ts'],
           globalSetup: ['test/setup/parts.ts'],
-          maxWorkers: FORKS,
+          maxWorkers: PART_FORKS,
           testTimeout: PART_TIMEOUT_MS,
           hookTimeout: PART_HOOK_MS,
           sequence: { groupOrder: 1 },
