@@ -2,7 +2,15 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../eventually.ts';
 import { isNightly, sample } from '../nightly.ts';
 import { journalOf, timeSplit } from './platform/kernel-journal.ts';
-import { cutMeanwhile, cutText, goWay, losePower, powerCuts, WAY_WITHIN_MS } from './platform/power-cuts.ts';
+import {
+  cutMeanwhile,
+  cutText,
+  goWay,
+  losePower,
+  passedCuts,
+  powerCuts,
+  WAY_WITHIN_MS,
+} from './platform/power-cuts.ts';
 import { openKernelLab, type KernelLab, type KernelRelease, type KernelStanding } from './platform/kernel-lab.ts';
 import type { Upgrade } from './platform/refit.ts';
 
@@ -105,13 +113,7 @@ test.each(sample('kernels that fail', faults, 1))(
 /** One host is no chain. */
 const strategies = HOSTS > 1 ? ['serial', 'daisy-chain'] : ['serial'];
 /** Where an ordinary run loses power on its only way there, which leads to the new kernel all the same. */
-const [onTheWay] = isNightly
-  ? []
-  : sample(
-      'losses of power in a kernel’s upgrade',
-      powerCuts.filter(({ way, record, delayMs }) => way === 'upgrade' && delayMs === 0 && (record < 4 || record > 6)),
-      1,
-    );
+const [onTheWay] = isNightly ? [] : sample('losses of power in a kernel’s upgrade', passedCuts, 1);
 const lost = onTheWay === undefined ? '' : `, although the power goes ${cutText(onTheWay)}`;
 
 test.each(strategies)(
